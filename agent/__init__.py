@@ -1,0 +1,1 @@
+"""The loop: a session, its tasks, and what turns them."""

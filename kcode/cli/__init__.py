@@ -1,0 +1,1 @@
+"""The program that is typed: one file a subcommand."""

@@ -1,0 +1,103 @@
+"""What can go wrong.
+
+Exception
+├── ToolError            for the model: becomes the result of its call
+└── KcodeError           for the user: says what to do, and carries the exit code
+    ├── BadInput         2    flags, settings, files, a folder that is not there
+    │   └── NoKey             no key for the provider
+    ├── NeedsApproval    3    a call that the policy does not allow, and nobody to ask
+    ├── OverBudget       4
+    ├── TurnLimit        5
+    ├── ProviderError    1    what a provider answered, or that it did not; 75 when it was tried again in vain
+    │   └── WindowFull        the conversation does not fit the model's window
+    └── TimeLimit        124
+
+Anything else is a bug, and is logged with its traceback.
+"""
+
+from typing import ClassVar, Literal
+
+ProviderTrouble = Literal[
+    "unreachable",  # no connection, DNS, TLS, or the connection was lost before an answer
+    "timeout",  # connected, but silent
+    "rate_limit",
+    "overloaded",
+    "server",
+    "cut",  # the stream ended before the answer did
+    "empty",  # an answer without text and calls
+    "garbled",  # something that is no answer: HTML, broken JSON
+    "key",
+    "credit",
+    "model",
+    "window",
+    "request",
+    "refused",
+]
+
+
+class ToolError(Exception):
+    """Its text is read by the model."""
+
+
+class KcodeError(Exception):
+    """Its text is read by the user and says what to do."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class BadInput(KcodeError):
+    exit_code = 2
+
+
+class NoKey(BadInput):
+    pass
+
+
+class NeedsApproval(KcodeError):
+    exit_code = 3
+
+
+class OverBudget(KcodeError):
+    exit_code = 4
+
+
+class TurnLimit(KcodeError):
+    exit_code = 5
+
+
+class TimeLimit(KcodeError):
+    exit_code = 124
+
+
+class ProviderError(KcodeError):
+    """Every failure of a request, whatever the provider and the library below call it.
+
+    `text` has been redacted and holds one sentence of what happened and one of what to do.
+    `retry_after` is the provider's own wish, in seconds.
+    """
+
+    RETRYABLE: ClassVar[frozenset[ProviderTrouble]] = frozenset(
+        {"unreachable", "timeout", "rate_limit", "overloaded", "server", "cut", "empty", "garbled"}
+    )
+
+    def __init__(
+        self,
+        trouble: ProviderTrouble,
+        text: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(text)
+        self.trouble: ProviderTrouble = trouble
+        self.status = status
+        self.retry_after = retry_after
+
+    @property
+    def is_retryable(self) -> bool:
+        return self.trouble in self.RETRYABLE
+
+
+class WindowFull(ProviderError):
+    def __init__(self, text: str, *, status: int | None = None) -> None:
+        super().__init__("window", text, status=status)

@@ -1,0 +1,32 @@
+"""Where kcode keeps its own files: XDG folders, or all below $KCODE_HOME. Nothing is created by asking."""
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def config_dir() -> Path:
+    """settings.toml, modes, commands, rules of the user."""
+    return _home("config") or platformdirs.user_config_path("kcode")
+
+
+def data_dir() -> Path:
+    """ledger, sessions, checkpoints, trust."""
+    return _home("data") or platformdirs.user_data_path("kcode")
+
+
+def state_dir() -> Path:
+    """logs."""
+    return _home("state") or platformdirs.user_state_path("kcode")
+
+
+def private_dir(path: Path) -> Path:
+    """`path`, created with its parents for this user alone (mode 0700) when it is not there."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
+
+
+def _home(part: str) -> Path | None:
+    home = os.environ.get("KCODE_HOME")
+    return Path(home).expanduser() / part if home else None

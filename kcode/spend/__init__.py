@@ -1,0 +1,1 @@
+"""Money: prices, the ledger and its reports, always in integer micro-dollars."""

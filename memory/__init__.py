@@ -1,0 +1,1 @@
+"""What is kept: rules, sessions, summaries."""

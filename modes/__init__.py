@@ -1,0 +1,1 @@
+"""Who the model is: one Markdown file a mode."""
