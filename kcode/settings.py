@@ -1,0 +1,174 @@
+"""Settings: the user's settings.toml, then the project's when its folder is trusted, then the command line's."""
+
+import tomllib
+from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kcode.errors import BadInput
+from kcode.events import Effort
+from kcode.paths import config_dir
+
+PermissionMode = Literal["ask", "edits", "auto", "plan"]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Provider(Section):
+    """An OpenAI- or Anthropic-compatible server, or other terms for a provider that kcode knows."""
+
+    wire: Literal["openai", "anthropic"] | None = None
+    base_url: str | None = None
+    key: str | None = None
+    """`keyring`, `env:NAME` or `none`; unset: the provider's own variable, then the keyring."""
+    headers: dict[str, str] = {}
+
+
+class Price(Section):
+    """Dollars per million tokens. `cached` and the stored ones default to the full input price."""
+
+    input: Decimal
+    output: Decimal
+    cached: Decimal | None = None
+    stored: Decimal | None = None
+    stored_1h: Decimal | None = None
+
+
+class Budget(Section):
+    """Dollars; unset: no limit."""
+
+    session: Decimal | None = Field(None, ge=0)
+
+
+class Permissions(Section):
+    mode: PermissionMode = "ask"
+    allow: tuple[str, ...] = ()
+    ask: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+
+
+class Retry(Section):
+    attempts: int = Field(6, ge=1, le=50)
+    """Requests to one model before the fallback, the first one included."""
+    first_wait: float = Field(1.0, ge=0)
+    """Seconds; doubled with each attempt, unless the provider names a time."""
+    longest_wait: float = Field(60.0, ge=0)
+    """Seconds; a provider that asks for more is not waited for."""
+
+
+class Timeouts(Section):
+    """Seconds."""
+
+    silence: float = Field(180.0, gt=0)
+    """A provider that sends nothing for so long is given up."""
+    command: float = Field(600.0, gt=0)
+    command_silence: float = Field(180.0, gt=0)
+
+
+class Limits(Section):
+    turns: int | None = Field(None, ge=1)
+    """Steps per prompt."""
+    output_tokens: int = Field(16_000, ge=1)
+    """max_tokens of a request, lowered to the model's own maximum."""
+
+
+class Settings(Section):
+    models: dict[str, str] = {}
+    """Mode -> `provider/model`; `default` for every other mode, `small` for titles and summaries."""
+    effort: dict[str, Effort] = {}
+    fallback: dict[str, tuple[str, ...]] = {}
+    budget: Budget = Budget()
+    providers: dict[str, Provider] = {}
+    prices: dict[str, Price] = {}
+    permissions: Permissions = Permissions()
+    retry: Retry = Retry()
+    timeouts: Timeouts = Timeouts()
+    limits: Limits = Limits()
+    profiles: dict[str, dict[str, Any]] = {}
+    """Named sets of settings, laid over the rest by `--profile NAME`."""
+
+
+def user_file() -> Path:
+    return config_dir() / "settings.toml"
+
+
+def project_file(root: Path) -> Path:
+    return root / ".kcode" / "settings.toml"
+
+
+def load(files: Iterable[Path], assignments: Iterable[str] = (), profile: str | None = None) -> Settings:
+    """The files one over the other (those that exist), then the profile, then `key=value` assignments.
+
+    Raises BadInput with file, place and reason of whatever is wrong.
+    """
+    merged: dict[str, Any] = {}
+    for file in files:
+        values = read(file)
+        _check(values, str(file))
+        merged = _laid_over(merged, values)
+    if profile is not None:
+        merged = _laid_over(merged, _profile(merged, profile))
+    for assignment in assignments:
+        merged = _laid_over(merged, parse_assignment(assignment))
+    return _check(merged, "--set" if assignments else "settings")
+
+
+def read(file: Path) -> dict[str, Any]:
+    """The raw values of one settings file; {} when there is none."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"), parse_float=Decimal)
+    except FileNotFoundError:
+        return {}
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{file} is no valid TOML: {error}. Mend it, or move it away.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{file} cannot be read: {error}.") from None
+
+
+def parse_assignment(assignment: str) -> dict[str, Any]:
+    """`budget.session=2.5` as {"budget": {"session": 2.5}}; a value that is no TOML is taken as text."""
+    key, equals, value = assignment.partition("=")
+    if not equals or not key.strip():
+        raise BadInput(f"--set takes key=value, as in `--set limits.turns=30`; this is {assignment!r}.")
+    try:
+        return tomllib.loads(f"{key} = {value}", parse_float=Decimal)
+    except tomllib.TOMLDecodeError:
+        pass
+    try:
+        return tomllib.loads(f"{key} = {_quoted(value)}")
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"--set {assignment}: {error}.") from None
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _profile(merged: dict[str, Any], name: str) -> dict[str, Any]:
+    profiles = merged.get("profiles", {})
+    if name not in profiles:
+        known = ", ".join(sorted(profiles)) or "none is set"
+        raise BadInput(f"There is no profile {name!r} in the settings (known: {known}).")
+    found: dict[str, Any] = profiles[name]
+    return found
+
+
+def _laid_over(lower: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(lower)
+    for key, value in upper.items():
+        both_tables = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _laid_over(merged[key], value) if both_tables else value
+    return merged
+
+
+def _check(values: dict[str, Any], source: str) -> Settings:
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        faults = "\n".join(f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise BadInput(f"{source} is wrong:\n{faults}") from None

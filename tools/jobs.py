@@ -1,0 +1,5 @@
+"""Commands that run on in the background. (Being written.)"""
+
+
+class Jobs:
+    """The background commands of a session."""

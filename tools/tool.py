@@ -1,0 +1,174 @@
+"""What a tool is, where tools are found, and the few things that a tool may reach.
+
+A tool is one file in this folder with one `Tool` class: its docstring is what the model reads, its fields are the
+arguments. Nothing is registered anywhere.
+"""
+
+import importlib
+import json
+import pkgutil
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+import kcode.tools
+from kcode.errors import ToolError
+from kcode.messages import Change, Image, Record, Todo, ToolCall
+from kcode.tools.jobs import Jobs
+
+Group = Literal["read", "edit", "command", "delegate", "outside"]
+"""What modes and permissions speak about."""
+
+
+class Output(Record):
+    """What a call gives back. `text` goes to the model; the rest is for the screen, the receipt and the log."""
+
+    text: str
+    ok: bool = True
+    images: tuple[Image, ...] = ()
+    changes: tuple[Change, ...] = ()
+    todos: tuple[Todo, ...] | None = None
+
+
+@dataclass(slots=True)
+class Workspace:
+    """All that a tool may reach."""
+
+    root: Path
+    """The folder that the session works in, resolved."""
+    also: tuple[Path, ...]
+    """Further folders that the user opened (`--add-dir`), resolved."""
+    overflow: Path
+    """A private folder for output that is too long for the model; created when first used."""
+    ask_user: Callable[[str, tuple[str, ...]], Awaitable[str]]
+    """Question and suggested answers -> answer. ToolError when nobody can answer."""
+    show_output: Callable[[str, str], None]
+    """Call id and a piece of text for the screen; never blocks."""
+    jobs: Jobs
+    """Commands that run on in the background; all are ended with the session."""
+    seen: dict[Path, str] = field(default_factory=dict)
+    """Files that the model has read or written -> hash of the bytes it knows."""
+
+    def path(self, name: str) -> Path:
+        """Where the model's `name` leads to: relative to the root, symlinks and `..` resolved. ToolError on NUL,
+        on a symlink loop, and on an empty name."""
+        if not name or "\0" in name:
+            raise ToolError(f"{name!r} is no path.")
+        try:
+            return (self.root / Path(name).expanduser()).resolve()
+        except (OSError, RuntimeError) as error:
+            raise ToolError(f"{name}: {error}") from None
+
+    def holds(self, path: Path) -> bool:
+        """Whether a resolved path lies in the workspace, its further folders or the overflow folder."""
+        return any(path.is_relative_to(folder) for folder in (self.root, *self.also, self.overflow))
+
+    def shown(self, path: Path) -> str:
+        """How a path is written for model and user: relative to the root where possible."""
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+
+
+class Tool(BaseModel):
+    """One call, opened: the arguments as fields, the work as `run`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: ClassVar[str]
+    group: ClassVar[Group]
+
+    def title(self) -> str:
+        """The call in one line, for people: `Edit src/app.py`."""
+        raise NotImplementedError
+
+    def target(self) -> str:
+        """What permission rules are matched against: the path as given, or the command."""
+        raise NotImplementedError
+
+    async def preview(self, workspace: Workspace) -> str:
+        """Exactly what will happen, for the approval: a diff or the command. ToolError when it cannot work."""
+        return self.title()
+
+    async def run(self, workspace: Workspace, call_id: str) -> Output:
+        """Do it. ToolError when it cannot be done: its text is for the model."""
+        raise NotImplementedError
+
+
+class Toolbox(dict[str, type[Tool]]):
+    """The tools of a session by name, sorted: their order is part of the cached prefix."""
+
+    def __init__(self, tools: Iterable[type[Tool]]) -> None:
+        super().__init__((tool.name, tool) for tool in sorted(tools, key=lambda tool: tool.name))
+
+    def schemas(self) -> tuple[dict[str, Any], ...]:
+        """The tools in the wire format of OpenAI, with no word too many: they are paid for with every request."""
+        return tuple(
+            {"type": "function", "function": {"name": n, "description": _prose(t), "parameters": _parameters(t)}}
+            for n, t in self.items()
+        )
+
+    def open(self, call: ToolCall) -> Tool:
+        """The call as a tool with checked arguments. ToolError on an unknown name, broken JSON, wrong arguments."""
+        if call.name not in self:
+            raise ToolError(f"There is no tool {call.name!r}. The tools are: {', '.join(self)}.")
+        try:
+            arguments = json.loads(call.arguments or "{}")
+        except json.JSONDecodeError as error:
+            raise ToolError(f"The arguments of {call.name} are no valid JSON ({error}). Send the call again.") from None
+        if not isinstance(arguments, dict):
+            raise ToolError(f"The arguments of {call.name} must be a JSON object. Send the call again.")
+        try:
+            return self[call.name].model_validate(arguments)
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
+            raise ToolError(f"Wrong arguments for {call.name}: {faults}") from None
+
+    def only_reads(self, call: ToolCall) -> bool:
+        """Whether the call can run beside others: a known tool that changes nothing."""
+        return call.name in self and self[call.name].group == "read"
+
+
+@cache
+def installed_tools() -> Toolbox:
+    """Every tool of this folder."""
+    modules = [importlib.import_module(f"kcode.tools.{info.name}") for info in pkgutil.iter_modules(kcode.tools.__path__)]
+    found = {thing for module in modules for thing in vars(module).values() if _is_tool(thing)}
+    return Toolbox(found)
+
+
+def _is_tool(thing: object) -> bool:
+    return isinstance(thing, type) and issubclass(thing, Tool) and thing is not Tool
+
+
+def _prose(tool: type[Tool]) -> str:
+    return " ".join((tool.__doc__ or "").split())
+
+
+def _parameters(tool: type[Tool]) -> dict[str, Any]:
+    """pydantic's schema without what a model has no use for: titles, null branches, defaults that say nothing."""
+    schema = tool.model_json_schema()
+    definitions = schema.pop("$defs", {})
+    return _plain({k: schema[k] for k in ("type", "properties", "required") if k in schema}, definitions)
+
+
+def _plain(schema: Any, definitions: dict[str, Any]) -> Any:
+    if isinstance(schema, list):
+        return [_plain(item, definitions) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _plain(definitions[schema["$ref"].rsplit("/", 1)[1]], definitions)
+    if "anyOf" in schema:
+        branches = [branch for branch in schema["anyOf"] if branch != {"type": "null"}]
+        if len(branches) == 1:
+            return _plain(branches[0] | {k: v for k, v in schema.items() if k == "description"}, definitions)
+    if "properties" in schema:
+        fields = {name: _plain(value, definitions) for name, value in schema["properties"].items()}
+        return {"type": "object", "properties": fields} | (
+            {"required": schema["required"]} if schema.get("required") else {}
+        )
+    unwanted = {"title", "default", "additionalProperties"}
+    return {key: _plain(value, definitions) for key, value in schema.items() if key not in unwanted}
