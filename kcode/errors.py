@@ -8,8 +8,9 @@ Exception
     ├── NeedsApproval    3    a call that the policy does not allow, and nobody to ask
     ├── OverBudget       4
     ├── TurnLimit        5
-    ├── ProviderError    1    what a provider answered, or that it did not; 75 when it was tried again in vain
-    │   └── WindowFull        the conversation does not fit the model's window
+    ├── ProviderError    1    what a provider answered, or that it did not
+    │   ├── WindowFull        the conversation does not fit the model's window
+    │   └── Unavailable  75   all retries and fallbacks were in vain
     └── TimeLimit        124
 
 Anything else is a bug, and is logged with its traceback.
@@ -101,3 +102,7 @@ class ProviderError(KcodeError):
 class WindowFull(ProviderError):
     def __init__(self, text: str, *, status: int | None = None) -> None:
         super().__init__("window", text, status=status)
+
+
+class Unavailable(ProviderError):
+    exit_code = 75

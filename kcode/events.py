@@ -73,6 +73,14 @@ class ModeChanged(BaseEvent):
     effort: Effort | None = None
 
 
+class BudgetSet(BaseEvent):
+    """The session may spend so much in all; it holds when the session is gone on with."""
+
+    type: Literal["budget_set"] = "budget_set"
+    micro_dollars: int | None
+    """None: no limit."""
+
+
 class Condensed(BaseEvent):
     """The messages before `kept` were replaced by a summary."""
 
@@ -189,6 +197,7 @@ Event = Annotated[
     | TaskEnded
     | MessageAdded
     | ModeChanged
+    | BudgetSet
     | Condensed
     | ToolStarted
     | ApprovalAsked
