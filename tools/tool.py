@@ -50,6 +50,10 @@ class Workspace:
     """Call id and a piece of text for the screen; never blocks."""
     jobs: Jobs
     """Commands that run on in the background; all are ended with the session."""
+    command_limit: float
+    """Seconds that a command may take in the foreground."""
+    command_silence: float
+    """Seconds that it may be silent, unless the model has named a time."""
     seen: dict[Path, str] = field(default_factory=dict)
     """Files that the model has read or written -> hash of the bytes it knows."""
 
