@@ -120,7 +120,8 @@ class ScriptedProvider:
 
     async def _serve(self, started: Future[str]) -> None:
         self._loop = asyncio.get_running_loop()
-        runner = web.AppRunner(self._app(), handler_cancellation=True, access_log=None, shutdown_timeout=0)
+        # A timeout of 0 would be none at all.
+        runner = web.AppRunner(self._app(), handler_cancellation=True, access_log=None, shutdown_timeout=0.01)
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", self._port).start()

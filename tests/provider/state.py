@@ -20,8 +20,8 @@ NOTHING = Usage()
 class Received:
     """One request and what became of it. All times are of `time.monotonic()`.
 
-    `first_byte`: when the first piece of the reply (not the headers) left. `hung_up`: when the client was seen
-    to leave before the end. `usage`, `micro_dollars`: what was billed, 0 for an error, None without a price.
+    `first_byte`: when the first piece of the reply (not the headers) left. `hung_up`: when the client was
+    seen to leave before the end. `usage`, `micro_dollars`: what was billed, 0 for an error, None unpriced.
     """
 
     number: int
