@@ -1,0 +1,90 @@
+"""The user's word: on a call that the permissions want asked, and on the model's questions.
+
+Asking is an event with an id; a front end answers by that id. Where nobody can answer, the task ends instead.
+"""
+
+import asyncio
+import itertools
+from dataclasses import dataclass, field
+
+from kcode.agent.permissions import Permissions
+from kcode.errors import NeedsApproval, ToolError
+from kcode.events import Answered, ApprovalAsked, Listener, QuestionAsked
+from kcode.tools.tool import Tool, Workspace
+
+NOBODY = "Nobody is there to answer. Decide yourself, and say at the end what you assumed."
+CHANGED = "the file changed after the preview was shown"
+
+
+@dataclass(slots=True)
+class Approvals:
+    permissions: Permissions
+    someone_answers: bool
+    """Whether a front end shows questions to a person; if not, a question that policy leaves open ends the task."""
+    _pending: dict[str, asyncio.Future[Answered]] = field(default_factory=dict)
+    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    async def check(self, tool: Tool, call_id: str, task: str, workspace: Workspace, tell: Listener) -> None:
+        """Returns when the call may run. ToolError, for the model, when it may not; NeedsApproval when nobody can
+        be asked. What was approved is exactly what was shown: a file that changed meanwhile is shown again."""
+        decision = self.permissions.decide(tool, workspace)
+        if decision.verdict == "deny":
+            raise ToolError(decision.reason)
+        reason = decision.reason
+        while decision.verdict == "ask":
+            preview = await tool.preview(workspace)
+            if not self.someone_answers:
+                raise NeedsApproval(needed(tool, reason))
+            asked = ApprovalAsked(
+                task=task,
+                id=self._id(),
+                call_id=call_id,
+                name=tool.name,
+                title=tool.title(),
+                preview=preview,
+                reason=reason,
+            )
+            answer = await self._answer(asked, tell)
+            if answer.answer not in ("once", "always"):
+                raise ToolError(f"The user declined this call.{f' They say: {answer.words}' if answer.words else ''}")
+            if await tool.preview(workspace) == preview:
+                if answer.answer == "always":
+                    self.permissions.grant(tool)
+                return
+            reason = CHANGED
+
+    async def question(self, text: str, choices: tuple[str, ...], task: str, tell: Listener) -> str:
+        """The user's answer in words. ToolError, for the model, when nobody is there."""
+        if not self.someone_answers:
+            raise ToolError(NOBODY)
+        return (await self._answer(QuestionAsked(task=task, id=self._id(), text=text, choices=choices), tell)).answer
+
+    def answer(self, id: str, answer: str, words: str = "") -> bool:
+        """Whether something with this id was still open."""
+        future = self._pending.get(id)
+        if future is None or future.done():
+            return False
+        future.set_result(Answered(task="", id=id, answer=answer, words=words))
+        return True
+
+    async def _answer(self, asked: ApprovalAsked | QuestionAsked, tell: Listener) -> Answered:
+        self._pending[asked.id] = future = asyncio.get_running_loop().create_future()
+        try:
+            tell(asked)
+            answer = (await future).model_copy(update={"task": asked.task})
+        finally:
+            del self._pending[asked.id]
+        tell(answer)
+        return answer
+
+    def _id(self) -> str:
+        return f"q{next(self._numbers)}"
+
+
+def needed(tool: Tool, reason: str) -> str:
+    """What to do about a call that nobody could approve."""
+    rule = f"{tool.name}({tool.target()})" if tool.group == "command" else tool.name
+    return (
+        f"{tool.title()}: {reason}, and nobody is there to ask. Allow it with --allowed-tools '{rule}', "
+        "allow edits with --permission-mode edits, everything with --permission-mode auto, then go on: `kcode -c`."
+    )

@@ -1,0 +1,181 @@
+"""The loop: ask the model, perform its calls, until it has nothing more to do."""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Coroutine, Iterable
+
+from kcode.agent.task import Task
+from kcode.errors import (
+    KcodeError,
+    NeedsApproval,
+    OverBudget,
+    TimeLimit,
+    ToolError,
+    TurnLimit,
+    WindowFull,
+)
+from kcode.events import Condensed, Event, MessageAdded, Listener, Outcome, Retrying, Spent, TaskEnded, TextArrived, ToolStarted
+from kcode.memory import summary
+from kcode.messages import Prompt, Reply, ToolCall, ToolResult
+from kcode.tools.tool import Output
+
+log = logging.getLogger(__name__)
+
+NOT_FINISHED = "Not finished: the work was stopped here. What it had done by then stays done."
+CUT_OFF = "Your reply was cut off at the output limit. Go on, in smaller parts."
+CUTS_IN_A_ROW = 3
+REFUSED = "The provider refused to answer (content filter). Say it in other words, or take another model with -m."
+
+
+async def run(task: Task) -> str:
+    """Work on the task until the model says its last words, and return them.
+
+    Raises KcodeError when it cannot go on. Whatever happens, TaskEnded is told and every call has its result.
+    """
+    outcome: Outcome = "failed"
+    words = "kcode broke: this is a bug."
+    try:
+        cuts = 0
+        for turn in itertools.count():
+            hear_the_user(task)
+            if task.turns is not None and turn >= task.turns:
+                raise TurnLimit(f"Stopped after {turn} steps, the limit. Raise it with --max-turns, or go on: `kcode -c`.")
+            reply = await ask(task)
+            cuts = cuts + 1 if reply.stop == "length" else 0
+            if cuts == CUTS_IN_A_ROW:
+                raise KcodeError(f"{cuts} replies in a row were cut off. Raise --max-tokens (now {task.output_tokens:,}).")
+            if reply.calls:
+                await perform(task, reply)
+            elif reply.stop == "length":
+                task.tell(MessageAdded(task=task.id, message=Prompt(text=CUT_OFF)))
+            elif not task.inbox:
+                outcome, words = ("failed", REFUSED) if reply.stop == "refused" else ("done", reply.text)
+                return words
+    except asyncio.CancelledError:
+        outcome, words = "cancelled", "Cancelled."
+        raise
+    except KcodeError as error:
+        outcome, words = outcome_of(error), str(error)
+        raise
+    finally:
+        task.tell(TaskEnded(task=task.id, outcome=outcome, text=words))
+
+
+def hear_the_user(task: Task) -> None:
+    """What was said meanwhile comes between two steps: a call and its result stay together."""
+    while task.inbox:
+        task.tell(MessageAdded(task=task.id, message=task.inbox.popleft()))
+
+
+async def ask(task: Task) -> Reply:
+    """One reply, shown as it arrives. A conversation that is too long for the model is condensed, once."""
+    try:
+        reply = await listen(task)
+    except WindowFull:
+        await make_room(task)
+        reply = await listen(task)
+    task.tell(MessageAdded(task=task.id, message=reply))
+    return reply
+
+
+async def make_room(task: Task) -> None:
+    """Replace the conversation by a summary, which another request writes from a shortened transcript."""
+    said = task.conversation
+    request = task.request()
+    written = await task.client.ask(summary.request(request, said.messages), _only_money(task))
+    text = summary.assembled(written.text, said.messages, said.todos)
+    kept = summary.kept(said.messages)
+    before, after = (task.client.estimate(r) for r in (request, summary.shortened(request, text, kept)))
+    task.tell(Condensed(task=task.id, summary=text, kept=kept, before=before, after=after))
+
+
+def _only_money(task: Task) -> Listener:
+    """What an auxiliary request says is not the conversation's; what it costs is."""
+    return lambda event: task.tell(event) if isinstance(event, Spent | Retrying) else None
+
+
+async def listen(task: Task) -> Reply:
+    """What was heard before a cancel is kept."""
+    heard: list[str] = []
+
+    def hear(event: Event) -> None:
+        match event:
+            case TextArrived():
+                heard.append(event.text)
+            case Retrying():
+                heard.clear()
+            case _:
+                pass
+        task.tell(event)
+
+    try:
+        return await task.client.ask(task.request(), hear)
+    except asyncio.CancelledError:
+        if heard:
+            reply = Reply(text="".join(heard), model=task.conversation.model, stop="cancelled")
+            task.tell(MessageAdded(task=task.id, message=reply))
+        raise
+
+
+async def perform(task: Task, reply: Reply) -> None:
+    """Answer every call: readers side by side, all else one by one. None is left without its result."""
+    waiting = {call.id: call for call in reply.calls}
+    cut = reply.calls[-1].id if reply.stop == "length" else None
+
+    async def answer(call: ToolCall) -> None:
+        output = Output(text=CUT_OFF, ok=False) if call.id == cut else await attempt(task, call)
+        task.tell(MessageAdded(task=task.id, message=ToolResult(call_id=call.id, **dict(output))))
+        del waiting[call.id]
+
+    try:
+        for side_by_side, batch in itertools.groupby(reply.calls, key=task.tools.only_reads):
+            if side_by_side:
+                await together(answer(call) for call in batch)
+            else:
+                for call in batch:
+                    await answer(call)
+    finally:
+        for id in waiting:
+            task.tell(MessageAdded(task=task.id, message=ToolResult(call_id=id, ok=False, text=NOT_FINISHED)))
+
+
+async def attempt(task: Task, call: ToolCall) -> Output:
+    """Run one call. Whatever goes wrong becomes something that the model can read."""
+    try:
+        tool = task.tools.open(call)
+        task.mode.check(tool)
+        await task.approvals.check(tool, call.id, task.id, task.workspace, task.tell)
+        task.tell(ToolStarted(task=task.id, call_id=call.id, name=call.name, title=tool.title()))
+        return await tool.run(task.workspace, call.id)
+    except ToolError as error:
+        return Output(text=str(error), ok=False)
+    except KcodeError:
+        raise
+    except Exception as error:
+        log.exception("tool %s broke", call.name)
+        return Output(text=f"{call.name} broke inside kcode: {error!r}", ok=False)
+
+
+async def together(work: Iterable[Coroutine[None, None, None]]) -> None:
+    """Side by side; the first failure ends the others and is raised as itself."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for one in work:
+                group.create_task(one)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
+def outcome_of(error: KcodeError) -> Outcome:
+    match error:
+        case OverBudget():
+            return "over_budget"
+        case TurnLimit():
+            return "turn_limit"
+        case TimeLimit():
+            return "time_limit"
+        case NeedsApproval():
+            return "needs_approval"
+        case _:
+            return "failed"

@@ -1,0 +1,206 @@
+"""A session: what a front end holds. It listens, prompts, answers, cancels and switches; the rest follows from events."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kcode import __version__
+from kcode.agent import loop, prompt
+from kcode.agent.approvals import Approvals
+from kcode.agent.task import Conversation, Task
+from kcode.errors import BadInput
+from kcode.events import (
+    BudgetSet,
+    Effort,
+    Event,
+    Listener,
+    MessageAdded,
+    ModeChanged,
+    Noticed,
+    OutputArrived,
+    SessionStarted,
+    TaskStarted,
+)
+from kcode.llm.client import Client
+from kcode.messages import Image, Prompt, ToolResult
+from kcode.modes.mode import Mode
+from kcode.tools.jobs import Jobs
+from kcode.tools.tool import Toolbox, Workspace
+
+log = logging.getLogger(__name__)
+
+MAIN = "main"
+"""Id of the task that the user talks to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What a session works with; made once by the front end's door."""
+
+    client: Client
+    tools: Toolbox
+    modes: dict[str, Mode]
+    approvals: Approvals
+    turns: int | None
+    output_tokens: int
+    command_limit: float
+    command_silence: float
+
+
+class Session:
+    def __init__(
+        self,
+        id: str,
+        root: Path,
+        equipment: Equipment,
+        overflow: Path,
+        also: Sequence[Path] = (),
+        past: Sequence[Event] = (),
+    ) -> None:
+        """`overflow` is the session's own folder for long output. `past` holds the events of a session that is gone
+        on with; they are folded, not told again."""
+        self.id = id
+        self.root = root
+        self._equipment = equipment
+        self._listeners: list[Listener] = []
+        self._running: asyncio.Task[str] | None = None
+        self._place_told = False
+        self._mode_told: str | None = None
+        self.past = tuple(past)
+        self.task = self._main_task(overflow, tuple(also))
+        for event in self.past:
+            if event.task == MAIN:
+                self.task.conversation.add(event)
+
+    # What a front end may do
+
+    def listen(self, listener: Listener) -> None:
+        """Tell every event from now on. A listener that raises is taken off, and the others hear of it."""
+        self._listeners.append(listener)
+
+    def begin(self, mode: str, model: str, effort: Effort | None, budget: int | None) -> None:
+        """Start the conversation, or go on with a past one in this mode, model and budget (micro-dollars)."""
+        self._mode_named(mode)
+        tell, said = self.task.tell, self.task.conversation
+        if not self.past:
+            tell(SessionStarted(task=MAIN, session=self.id, root=str(self.root), version=__version__))
+            project = prompt.project_block(self.root)
+            tell(TaskStarted(task=MAIN, parent=None, mode=mode, model=model, effort=effort, project=project))
+        else:
+            for id in said.unanswered():
+                result = ToolResult(call_id=id, ok=False, text=loop.NOT_FINISHED)
+                tell(MessageAdded(task=MAIN, message=result))
+            self.switch(mode, model, effort)
+        if budget != said.budget:
+            tell(BudgetSet(task=MAIN, micro_dollars=budget))
+
+    async def prompt(self, text: str, images: Sequence[Image] = ()) -> str:
+        """Say it, work until the model's last words, and return them. KcodeError when it cannot go on."""
+        await self.say(text, images)
+        return await self.work()
+
+    async def say(self, text: str, images: Sequence[Image] = ()) -> None:
+        """Queue it: the model hears it before its next step."""
+        self.task.inbox.append(Prompt(text=text, notes=await self._notes(), images=tuple(images)))
+
+    async def work(self) -> str:
+        """Go on with what is open. BadInput when nothing is."""
+        if self.task.conversation.is_at_rest and not self.task.inbox:
+            raise BadInput("The last task is finished, there is nothing to go on with. Say what to do next.")
+        self._running = asyncio.ensure_future(loop.run(self.task))
+        try:
+            return await self._running
+        finally:
+            self._running = None
+
+    def cancel(self) -> bool:
+        """Stop at once. Whether there was something to stop; `work` then raises CancelledError."""
+        return self._running is not None and self._running.cancel()
+
+    def answer(self, id: str, answer: str, words: str = "") -> bool:
+        """The user's word on `ApprovalAsked` (once, always, no) or `QuestionAsked`. Whether it was still open."""
+        return self._equipment.approvals.answer(id, answer, words)
+
+    def switch(self, mode: str, model: str, effort: Effort | None = None) -> None:
+        """Another mode, model or effort from the next request on."""
+        self._mode_named(mode)
+        said = self.task.conversation
+        if (mode, model, effort) != (said.mode, said.model, said.effort):
+            self.task.tell(ModeChanged(task=MAIN, mode=mode, model=model, effort=effort))
+
+    async def close(self) -> None:
+        """End what still runs in the background."""
+        await self.task.workspace.jobs.close()
+
+    # What it is made of
+
+    def _main_task(self, overflow: Path, also: tuple[Path, ...]) -> Task:
+        equipment = self._equipment
+        return Task(
+            id=MAIN,
+            session=self.id,
+            conversation=Conversation(),
+            client=equipment.client,
+            tools=equipment.tools,
+            workspace=self._workspace(overflow, also),
+            approvals=equipment.approvals,
+            mode_named=self._mode_named,
+            system=prompt.system_prompt(),
+            hear=self._hear,
+            turns=equipment.turns,
+            output_tokens=equipment.output_tokens,
+        )
+
+    def _workspace(self, overflow: Path, also: tuple[Path, ...]) -> Workspace:
+        async def ask_user(question: str, choices: tuple[str, ...]) -> str:
+            return await self._equipment.approvals.question(question, choices, MAIN, self.task.tell)
+
+        def show_output(call_id: str, text: str) -> None:
+            self._hear(OutputArrived(task=MAIN, call_id=call_id, text=text))
+
+        return Workspace(
+            root=self.root,
+            also=also,
+            overflow=overflow,
+            ask_user=ask_user,
+            show_output=show_output,
+            jobs=Jobs(),
+            command_limit=self._equipment.command_limit,
+            command_silence=self._equipment.command_silence,
+        )
+
+    def _mode_named(self, name: str) -> Mode:
+        try:
+            return self._equipment.modes[name]
+        except KeyError:
+            known = ", ".join(sorted(self._equipment.modes))
+            raise BadInput(f"There is no mode {name!r}. The modes are: {known}.") from None
+
+    async def _notes(self) -> str:
+        """The state of things, as far as the model does not know it yet."""
+        said = self.task.conversation
+        parts = [] if self._place_told else [prompt.place(self.root)]
+        parts += [prompt.today(), await prompt.git_state(self.root), prompt.open_todos(said.todos)]
+        if self._mode_told != said.mode:
+            parts.append(prompt.mode_text(self.task.mode))
+        self._place_told, self._mode_told = True, said.mode
+        return "\n".join(part for part in parts if part)
+
+    def _hear(self, event: Event) -> None:
+        for listener in tuple(self._listeners):
+            try:
+                listener(event)
+            except Exception as error:
+                log.exception("a listener broke")
+                self._listeners.remove(listener)
+                self._hear(Noticed(task=event.task, text=_lost(listener, error)))
+
+
+def _lost(listener: Listener, error: Exception) -> str:
+    owner = getattr(listener, "__self__", None)
+    what = type(owner).__name__ if owner is not None else "A listener"
+    if what == "SessionLog":
+        return f"The session is no longer saved: {error}. Make room, then go on with this session in a new kcode."
+    return f"{what} stopped listening: {error!r}"

@@ -1,0 +1,113 @@
+"""A task: one conversation of one model in one mode. A subtask is a task with a parent."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from kcode.agent.approvals import Approvals
+from kcode.events import BudgetSet, Condensed, Effort, Event, Listener, MessageAdded, ModeChanged, TaskStarted
+from kcode.llm.client import Client
+from kcode.llm.request import Request
+from kcode.messages import Message, Prompt, Todo, ToolResult
+from kcode.modes.mode import Mode
+from kcode.tools.tool import Toolbox, Workspace
+
+
+@dataclass(slots=True)
+class Conversation:
+    """What was said so far, as a fold over events: nothing else changes it, so a replay gives the same."""
+
+    mode: str = ""
+    model: str = ""
+    effort: Effort | None = None
+    parent: str | None = None
+    project: str = ""
+    budget: int | None = None
+    """Micro-dollars; None: no limit."""
+    messages: list[Message] = field(default_factory=list)
+    todos: tuple[Todo, ...] = ()
+
+    def add(self, event: Event) -> None:
+        match event:
+            case TaskStarted():
+                self.mode, self.model, self.effort = event.mode, event.model, event.effort
+                self.parent, self.project = event.parent, event.project
+            case ModeChanged():
+                self.mode, self.model, self.effort = event.mode, event.model, event.effort
+            case BudgetSet():
+                self.budget = event.micro_dollars
+            case MessageAdded():
+                self.messages.append(event.message)
+                if isinstance(event.message, ToolResult) and event.message.todos is not None:
+                    self.todos = event.message.todos
+            case Condensed():
+                kept = self.messages[len(self.messages) - event.kept :]
+                self.messages = [Prompt(text=event.summary), *kept]
+            case _:
+                pass
+
+    def unanswered(self) -> tuple[str, ...]:
+        """Ids of calls without a result: a process that was killed leaves some."""
+        last = next((i for i in reversed(range(len(self.messages))) if self.messages[i].role == "assistant"), None)
+        if last is None:
+            return ()
+        reply, *results = self.messages[last:]
+        answered = {result.call_id for result in results if isinstance(result, ToolResult)}
+        calls = reply.calls if reply.role == "assistant" else ()
+        return tuple(call.id for call in calls if call.id not in answered)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether the model has said its last word: nothing is left to do without a new prompt."""
+        if not self.messages:
+            return True
+        last = self.messages[-1]
+        return last.role == "assistant" and not last.calls and last.stop in ("end", "refused")
+
+
+@dataclass(slots=True)
+class Task:
+    """A conversation and all it works with."""
+
+    id: str
+    session: str
+    conversation: Conversation
+    client: Client
+    tools: Toolbox
+    workspace: Workspace
+    approvals: Approvals
+    mode_named: Callable[[str], Mode]
+    system: str
+    hear: Listener
+    turns: int | None
+    """Steps per prompt; None: no limit."""
+    output_tokens: int
+    inbox: deque[Prompt] = field(default_factory=deque)
+    """What the user said and the model has not been told yet."""
+
+    def tell(self, event: Event) -> None:
+        """The one way in which anything happens: the conversation takes it, then everybody hears it."""
+        self.conversation.add(event)
+        self.hear(event)
+
+    @property
+    def mode(self) -> Mode:
+        return self.mode_named(self.conversation.mode)
+
+    def request(self) -> Request:
+        """The next request: the same system prompt and tools for every mode, so that the provider's cache holds."""
+        said = self.conversation
+        return Request(
+            session=self.session,
+            task=self.id,
+            parent_task=said.parent,
+            mode=said.mode,
+            model=said.model,
+            effort=said.effort,
+            system=self.system,
+            project=said.project,
+            tools=self.tools.schemas(),
+            messages=tuple(said.messages),
+            max_tokens=self.output_tokens,
+            budget=said.budget,
+        )

@@ -1,0 +1,124 @@
+"""How a task without a screen is shown: as text, as one JSON object, or as a stream of JSON lines.
+
+Standard output holds only the answer (or the JSON); what happens meanwhile goes to standard error.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from kcode.events import (
+    BudgetSet,
+    Condensed,
+    Event,
+    MessageAdded,
+    ModeChanged,
+    Noticed,
+    OutputArrived,
+    Retrying,
+    TaskStarted,
+    ToolStarted,
+)
+from kcode.messages import Change, Reply, ToolResult
+from kcode.spend.money import dollars
+from kcode.spend.receipt import Receipt
+from kcode.tools.visible import visible
+
+DIFF_LINES = 40
+
+
+@dataclass(slots=True)
+class Progress:
+    """A listener for people: what is done, in a few lines on standard error."""
+
+    out: TextIO
+    is_verbose: bool = False
+    """Also the output of commands while they run."""
+
+    def __call__(self, event: Event) -> None:
+        for line in self._lines(event):
+            self.out.write(line + "\n")
+        self.out.flush()
+
+    def _lines(self, event: Event) -> Iterator[str]:
+        match event:
+            case TaskStarted() | ModeChanged():
+                yield f"{event.mode} · {visible(event.model)}"
+            case BudgetSet():
+                yield f"budget {'off' if event.micro_dollars is None else dollars(event.micro_dollars)}"
+            case ToolStarted():
+                yield f"• {visible(event.title)}"
+            case MessageAdded(message=Reply(text=text, calls=calls)) if text and calls:
+                yield from (f"  {visible(line)}" for line in text.strip().splitlines())
+            case MessageAdded(message=ToolResult() as result):
+                yield from _result_lines(result)
+            case OutputArrived() if self.is_verbose:
+                yield from (f"  │ {visible(line)}" for line in event.text.splitlines())
+            case Retrying():
+                yield f"! {visible(event.reason)} — again in {event.wait:.0f} s with {visible(event.model)}"
+            case Condensed():
+                yield f"! The conversation was condensed: {event.before:,} -> {event.after:,} tokens"
+            case Noticed():
+                yield f"! {visible(event.text)}"
+            case _:
+                pass
+
+
+def _result_lines(result: ToolResult) -> Iterator[str]:
+    if not result.ok:
+        first, *_ = [*result.text.strip().splitlines(), ""]
+        yield f"  ✗ {visible(first)[:200]}"
+    for change in result.changes:
+        yield from diff_lines(change)
+
+
+def diff_lines(change: Change) -> Iterator[str]:
+    """A change for the eye: its numbers, then the diff up to a bound."""
+    yield f"  {change.kind} {visible(change.path)}  +{change.added} -{change.removed}"
+    lines = change.diff.splitlines()
+    yield from (f"    {visible(line)}" for line in lines[:DIFF_LINES])
+    if len(lines) > DIFF_LINES:
+        yield f"    … {len(lines) - DIFF_LINES} more lines"
+
+
+@dataclass(slots=True)
+class JsonLines:
+    """A listener for programs: every event as a line of JSON, each with what the session has cost by then."""
+
+    out: TextIO
+    receipt: Receipt
+    """Must listen before this one, so that the money is up to date."""
+
+    def __call__(self, event: Event) -> None:
+        line = event.model_dump(mode="json") | {"spend": money(self.receipt)}
+        self.out.write(json.dumps(line) + "\n")
+        self.out.flush()
+
+
+def money(receipt: Receipt) -> dict[str, Any]:
+    total = receipt.total
+    return {
+        "micro_dollars": total.micro_dollars,
+        "is_estimate": total.is_estimate,
+        "unknown_requests": total.unknown,
+    }
+
+
+def result(receipt: Receipt, *, session: str, outcome: str, text: str, exit_code: int) -> dict[str, Any]:
+    """The last line of the stream, and the one object of `--output-format json`."""
+    return {
+        "type": "result",
+        "session": session,
+        "reason": outcome,
+        "exit_code": exit_code,
+        "text": text,
+        "cost": str(receipt.total),
+        "spend": money(receipt),
+        "usage": receipt.total.usage.model_dump(),
+        "steps": receipt.steps,
+        "requests": receipt.total.requests,
+        "models": receipt.models,
+        "changes": [c.model_dump(exclude={"diff"}) for c in receipt.changes.values()],
+        "seconds": round(receipt.seconds, 3),
+    }

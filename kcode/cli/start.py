@@ -1,0 +1,186 @@
+"""From options to a session: settings, model, modes, permissions, ledger, session file. Every front end starts here."""
+
+import shutil
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from kcode import paths, settings, trust
+from kcode.agent.approvals import Approvals
+from kcode.agent.permissions import Permissions
+from kcode.agent.session import MAIN, Equipment, Session
+from kcode.agent.task import Conversation
+from kcode.cli.options import RunOptions
+from kcode.errors import BadInput
+from kcode.events import Event
+from kcode.llm.catalog import Catalog, default_model, key_for
+from kcode.llm.client import Client
+from kcode.memory import log
+from kcode.modes.mode import load_modes
+from kcode.settings import Settings
+from kcode.spend.ledger import Ledger
+from kcode.tools.tool import installed_tools
+
+DEFAULT_MODE = "code"
+
+
+@dataclass(slots=True)
+class Started:
+    """A session that is ready for its first prompt, and what must be put away afterwards."""
+
+    session: Session
+    settings: Settings
+    ledger: Ledger
+    notices: list[str]
+    """What the user should know before it begins."""
+    put_away: ExitStack
+
+
+def start(options: RunOptions, someone_answers: bool) -> Started:
+    """Everything that can be wrong with options and settings is found here, before money is spent: BadInput."""
+    root = folder(options.cd or Path.cwd())
+    chosen, notices = settings_for(root, options)
+    with ExitStack() as cleanup:
+        past = _past(root, options)
+        id = log.new_session_id() if past is None or options.fork else past.stem
+        events: list[Event] = []
+        if past is not None:
+            events, bad = log.load_events(past)
+            notices += (
+                [f"{bad} lines of session {past.stem} could not be read and are left out."] if bad else []
+            )
+        said = _main_conversation(events)
+
+        ledger = Ledger(paths.data_dir() / "ledger.sqlite3")
+        cleanup.callback(ledger.close)
+        notices += [ledger.note] if ledger.note else []
+
+        modes, complaints = load_modes(mode_folders(root, options))
+        notices += complaints
+        catalog = Catalog(chosen)
+        mode = options.mode or said.mode or DEFAULT_MODE
+        model = model_for(mode, options, chosen, said)
+        key_for(catalog.model(model))
+        effort = options.effort or chosen.effort.get(mode) or chosen.effort.get("default") or said.effort
+
+        equipment = Equipment(
+            client=Client(chosen, catalog, ledger),
+            tools=installed_tools(),
+            modes=modes,
+            approvals=Approvals(permissions_for(chosen, options), someone_answers),
+            turns=chosen.limits.turns,
+            output_tokens=chosen.limits.output_tokens,
+            command_limit=chosen.timeouts.command,
+            command_silence=chosen.timeouts.command_silence,
+        )
+        overflow = _overflow(id, options, cleanup)
+        session = Session(id, root, equipment, overflow, [folder(f) for f in options.add_dir], events)
+        if not options.ephemeral:
+            file = log.SessionLog(log.session_path(id))
+            cleanup.callback(file.close)
+            if options.fork and past is not None:
+                shutil.copyfile(past, file.path)
+            session.listen(file.append)
+        session.begin(mode, model, effort, budget_for(options, chosen, said))
+        return Started(session, chosen, ledger, notices, cleanup.pop_all())
+
+
+def folder(path: Path) -> Path:
+    """The folder, resolved. BadInput when it is none."""
+    try:
+        resolved = path.expanduser().resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise BadInput(f"{path}: {error}.") from None
+    if not resolved.is_dir():
+        raise BadInput(f"{path} is no folder. Name the folder to work in with -C.")
+    return resolved
+
+
+def settings_for(root: Path, options: RunOptions) -> tuple[Settings, list[str]]:
+    """The user's settings, the project's when the folder is trusted, and the flags over them."""
+    files, notices = [settings.user_file()], []
+    project = settings.project_file(root)
+    if project.is_file() and not options.safe_mode:
+        if trust.is_trusted(root):
+            files.append(project)
+        else:
+            notices.append(f"{project} is not used: the folder is not trusted. Read it, then `kcode trust`.")
+    chosen = settings.load(files, options.set, options.profile)
+    return _with_flags(chosen, options), notices
+
+
+def _with_flags(chosen: Settings, options: RunOptions) -> Settings:
+    limits = {"turns": options.max_turns, "output_tokens": options.max_tokens}
+    fallback = chosen.fallback
+    if options.fallback_models:
+        fallback = {mode: options.fallback_models for mode in (*fallback, "default")}
+    budget = chosen.budget
+    if options.max_budget_usd is not None:
+        budget = budget.model_copy(update={"session": options.max_budget_usd})
+    permissions = chosen.permissions
+    return chosen.model_copy(
+        update={
+            "fallback": fallback,
+            "budget": budget,
+            "limits": chosen.limits.model_copy(update={k: v for k, v in limits.items() if v is not None}),
+            "permissions": permissions.model_copy(
+                update={
+                    "mode": options.permission_mode or permissions.mode,
+                    "allow": (*permissions.allow, *options.allowed_tools),
+                    "deny": (*permissions.deny, *options.disallowed_tools),
+                }
+            ),
+        }
+    )
+
+
+def model_for(mode: str, options: RunOptions, chosen: Settings, said: Conversation) -> str:
+    """What -m says for the mode, else what it says for all; else the model that the session has; else the settings'
+    for the mode; else one whose key is there. NoKey when there is none."""
+    given = {name: model for name, _, model in (one.rpartition("=") for one in options.models)}
+    kept = said.model if said.mode == mode else None
+    return given.get(mode) or given.get("") or kept or default_model(mode, chosen)
+
+
+def budget_for(options: RunOptions, chosen: Settings, said: Conversation) -> int | None:
+    """Micro-dollars: the flag's, else what the session has, else the settings'."""
+    if options.max_budget_usd is None and said.messages:
+        return said.budget
+    limit = chosen.budget.session
+    return None if limit is None else int(limit * 1_000_000)
+
+
+def mode_folders(root: Path, options: RunOptions) -> list[Path]:
+    """Where modes come from besides the built-in ones; the project's only when its folder is trusted."""
+    folders = [paths.config_dir() / "modes"]
+    if not options.safe_mode and trust.is_trusted(root):
+        folders.append(root / ".kcode" / "modes")
+    return folders
+
+
+def _past(root: Path, options: RunOptions) -> Path | None:
+    """The file of the session that is gone on with. BadInput when -c or -r finds none."""
+    if options.resume:
+        return log.find_session(options.resume)
+    if not options.continue_last:
+        return None
+    found = log.last_session(root)
+    if found is None:
+        raise BadInput(f'No session was begun in {root} yet. Start one: kcode run "…".')
+    return found
+
+
+def _main_conversation(events: list[Event]) -> Conversation:
+    said = Conversation()
+    for event in events:
+        if event.task == MAIN:
+            said.add(event)
+    return said
+
+
+def _overflow(id: str, options: RunOptions, cleanup: ExitStack) -> Path:
+    """Where long output goes: beside the session, so that it is still there when the session is gone on with."""
+    if options.ephemeral:
+        return Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="kcode-"))).resolve()
+    return log.session_path(id).with_suffix("").resolve()
