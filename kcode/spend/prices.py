@@ -48,7 +48,7 @@ class Tier(Rates):
 
 
 class Window(Record):
-    """A part of the day in UTC, in minutes from midnight. It may run past midnight; `start == end` is a day."""
+    """A part of the day in UTC, in minutes from midnight. It may pass midnight; `start == end` is a day."""
 
     start: int
     end: int
