@@ -102,7 +102,7 @@ class OpenAIWire:
     def whole(self, reply: Reply, bill: Bill | None) -> Json:
         message: Json = {"role": "assistant", "content": reply.text("text") or None}
         if thinking := reply.text("thinking"):
-            message["reasoning_content"] = thinking
+            message.update(thought(thinking))
         if calls := reply.of("call"):
             message["tool_calls"] = [entire(part) for part in calls]
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": stop_word(reply)}
@@ -150,7 +150,12 @@ def named(part: Part, number: int) -> Json:
 def delta(part: Part, piece: str, number: int) -> Json:
     if part.kind == "call":
         return {"tool_calls": [{"index": number, "function": {"arguments": piece}}]}
-    return {"reasoning_content" if part.kind == "thinking" else "content": piece}
+    return thought(piece) if part.kind == "thinking" else {"content": piece}
+
+
+def thought(text: str) -> Json:
+    """Thinking under both names that are in use: DeepSeek's and OpenRouter's."""
+    return {"reasoning_content": text, "reasoning": text}
 
 
 def entire(part: Part) -> Json:
