@@ -1,6 +1,7 @@
 """Where kcode keeps its own files: XDG folders, or all below $KCODE_HOME. Nothing is created by asking."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import platformdirs
@@ -25,6 +26,21 @@ def private_dir(path: Path) -> Path:
     """`path`, created with its parents for this user alone (mode 0700) when it is not there."""
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     return path
+
+
+def write_private(file: Path, text: str) -> None:
+    """Whole or not at all, for this user alone (mode 0600). A symlink stays, and what it names is written."""
+    target = file.resolve()
+    private_dir(target.parent)
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, delete=False) as new:
+        try:
+            new.write(text)
+            new.flush()
+            os.fsync(new.fileno())
+            Path(new.name).replace(target)
+        except BaseException:
+            Path(new.name).unlink(missing_ok=True)
+            raise
 
 
 def _home(part: str) -> Path | None:

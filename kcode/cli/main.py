@@ -1,0 +1,77 @@
+"""The door of the program: every error that leaves kcode passes here and becomes a sentence and an exit code.
+
+Nothing is imported before it is known to be needed: `kcode --version` costs what starting Python costs.
+"""
+
+import sys
+
+from kcode import __version__
+
+FAILED, USAGE, CANCELLED, BROKEN_PIPE = 1, 2, 130, 141
+
+
+def main() -> int:
+    arguments = sys.argv[1:]
+    if arguments[:1] in (["--version"], ["-V"]):
+        print("kcode", __version__)
+        return 0
+    return _guarded(arguments)
+
+
+def _guarded(arguments: list[str]) -> int:
+    import click
+
+    from kcode.cli.root import kcode
+    from kcode.errors import KcodeError
+
+    _write_anything()
+    try:
+        code = kcode.main(arguments, prog_name="kcode", standalone_mode=False)
+        print(end="", flush=True)
+        return code if isinstance(code, int) else 0
+    except click.ClickException as error:
+        return _say(error.format_message() + _pointer(error), error.exit_code)
+    except KcodeError as error:
+        return _say(str(error), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        return _say("cancelled.", CANCELLED)
+    except BrokenPipeError:
+        _forget_output()
+        return BROKEN_PIPE
+    except Exception as error:
+        return _report(error, is_shown="--debug" in arguments)
+
+
+def _say(words: str, code: int) -> int:
+    print(f"kcode: {words}", file=sys.stderr)
+    return code
+
+
+def _pointer(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    return f" See {context.command_path} --help." if context else ""
+
+
+def _write_anything() -> None:
+    """A character that the terminal's encoding lacks is escaped: output never fails for what it says."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _forget_output() -> None:
+    """Nobody reads any more; Python would complain when it flushes at exit."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _report(error: Exception, is_shown: bool) -> int:
+    """A bug of ours: the traceback goes into a file, and onto the screen only with --debug."""
+    from kcode.cli import bug
+
+    report = bug.describe(error)
+    if is_shown:
+        print(report, file=sys.stderr, end="")
+    print(f"kcode: this is a bug in kcode ({type(error).__name__}); {bug.keep(report)}", file=sys.stderr)
+    return FAILED

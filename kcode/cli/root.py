@@ -1,0 +1,131 @@
+"""The commands by name, each loaded when it is asked for; and which words are a prompt, which a slip."""
+
+import difflib
+import importlib
+from typing import NamedTuple
+
+import click
+
+from kcode import __version__
+from kcode.cli.options import RunOptions, TaskCommand
+
+
+class Entry(NamedTuple):
+    """A command before it is loaded: its module has a click object named `command`."""
+
+    module: str
+    help: str
+
+
+SECTIONS: dict[str, dict[str, Entry]] = {
+    "Work": {
+        "run": Entry("kcode.cli.root", "One task, without a screen; reads piped text too."),
+        "demo": Entry("kcode.cli.demo", "See it work: offline, with a scripted model."),
+        "sessions": Entry("kcode.cli.sessions", "What was said and done: list, show, export, delete."),
+    },
+    "Money": {
+        "spend": Entry("kcode.cli.spend", "What was spent, by model, mode, task, day."),
+        "models": Entry("kcode.cli.models", "Models with their windows and prices."),
+    },
+    "Set-up": {
+        "auth": Entry("kcode.cli.auth", "Keys of providers: login, logout, list."),
+        "config": Entry("kcode.cli.config", "Settings: get, set, list, edit, path."),
+        "trust": Entry("kcode.cli.trust", "Folders whose own settings may take effect."),
+        "tools": Entry("kcode.cli.tools", "What a model may call: list, show, run."),
+        "doctor": Entry("kcode.cli.doctor", "Is all well here, and what to do if not."),
+        "completion": Entry("kcode.cli.completion", "Tab completion for bash, zsh, fish."),
+    },
+}
+COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
+WIDEST = max(map(len, COMMANDS))
+ALIASES = {"exec": "run", "stats": "spend", "usage": "spend"}
+LIKELY_MEANT = {
+    "login": "auth login",
+    "logout": "auth logout",
+    "resume": "-r",
+    "continue": "-c",
+    "settings": "config",
+    "keys": "auth list",
+    "cost": "spend",
+    "version": "--version",
+}
+"""What these words alone mean elsewhere; one alone is never a prompt."""
+NEAR = 0.75
+
+START = """\
+kcode works on the code in this folder:
+
+  kcode run "fix the failing test"    one task
+  kcode demo                          see it work first: offline, no key needed
+  kcode auth login                    keep a provider's key
+  kcode --help                        everything else
+"""
+
+
+class Root(click.Group):
+    """Words that are no command are a prompt: `kcode "fix the bug"` is `kcode run "fix the bug"`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        name = ALIASES.get(name, name)
+        if name == "run":
+            return command
+        loaded = importlib.import_module(COMMANDS[name].module).command if name in COMMANDS else None
+        return loaded if isinstance(loaded, click.Command) else None
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        first = args[0] if args else ""
+        if first == "help":
+            return super().parse_args(ctx, [*args[1:2], "--help"])
+        if not first or first == "--help" or first == "-h" or first in COMMANDS or first in ALIASES:
+            return super().parse_args(ctx, args)
+        if not first.startswith("-"):
+            refuse_mistyped(first, is_alone=len(args) == 1)
+        ctx.meta["kcode.is_bare"] = True
+        return super().parse_args(ctx, ["run", *args])
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write(f"kcode {__version__}: an AI coding agent. Your own keys, every cent in view.\n\n")
+        formatter.write('  kcode "fix the login bug"    work on it in this folder\n')
+        formatter.write('  kcode -p "…" | run | exec    the same in a script (kcode run --help)\n')
+        formatter.write("  kcode -c | -r ID             go on with the last session, or that one\n")
+        for title, entries in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(WIDEST), entry.help) for name, entry in entries.items()])
+
+
+def refuse_mistyped(word: str, is_alone: bool) -> None:
+    """UsageError for one word that looks like a command: a slip of the finger must not cost money."""
+    names = [*COMMANDS, *ALIASES]
+    if word in names:
+        raise click.UsageError(f"Put {word} first: kcode {word} … . As a prompt: kcode run {word} …")
+    near = difflib.get_close_matches(word, names, n=1, cutoff=NEAR)
+    meant = LIKELY_MEANT.get(word) if is_alone else None
+    if found := meant or (near[0] if near else None):
+        raise click.UsageError(
+            f"There is no command {word!r}. Did you mean `kcode {found}`? As a prompt: kcode run {word} …"
+        )
+
+
+def _run(options: RunOptions) -> int:
+    """Work on one task without a screen. The prompt is the words, what is piped in, or both."""
+    context = click.get_current_context()
+    if context.meta.get("kcode.is_bare") and options.prompt:
+        refuse_mistyped(options.prompt[0], is_alone=len(options.prompt) == 1)
+    from kcode.cli.run import run  # the agent and all below it: only now
+
+    return run(options)
+
+
+command = TaskCommand(
+    "run", _run, help=_run.__doc__, context_settings={"help_option_names": ["-h", "--help"]}
+)
+
+
+@click.group(cls=Root, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.pass_context
+def kcode(context: click.Context) -> None:
+    if context.invoked_subcommand is None:
+        click.echo(START, nl=False)
