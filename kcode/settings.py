@@ -1,10 +1,11 @@
-"""Settings: the user's settings.toml, then the project's when its folder is trusted, then the command line's."""
+"""Settings: the user's settings.toml, over it a trusted project's, over both what the command line says."""
 
+import difflib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -24,7 +25,7 @@ class Provider(Section):
 
     wire: Literal["openai", "anthropic"] | None = None
     base_url: str | None = None
-    key: str | None = None
+    key: str | None = Field(None, pattern=r"^(keyring|none|env:\w+)$")
     """`keyring`, `env:NAME` or `none`; unset: the provider's own variable, then the keyring."""
     headers: dict[str, str] = {}
 
@@ -109,13 +110,13 @@ def load(files: Iterable[Path], assignments: Iterable[str] = (), profile: str | 
     merged: dict[str, Any] = {}
     for file in files:
         values = read(file)
-        _check(values, str(file))
+        check(values, str(file))
         merged = _laid_over(merged, values)
     if profile is not None:
         merged = _laid_over(merged, _profile(merged, profile))
     for assignment in assignments:
         merged = _laid_over(merged, parse_assignment(assignment))
-    return _check(merged, "--set" if assignments else "settings")
+    return check(merged, "--set" if assignments else "settings")
 
 
 def read(file: Path) -> dict[str, Any]:
@@ -166,9 +167,43 @@ def _laid_over(lower: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _check(values: dict[str, Any], source: str) -> Settings:
+def check(values: dict[str, Any], source: str) -> Settings:
+    """The raw values as settings. BadInput with every fault, and where it is."""
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        faults = "\n".join(f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        faults = "\n".join(
+            f"  {'.'.join(map(str, e['loc']))}: {_fault(e['type'], e['loc'], e['msg'])}"
+            for e in error.errors()
+        )
         raise BadInput(f"{source} is wrong:\n{faults}") from None
+
+
+def _fault(kind: str, place: Sequence[int | str], message: str) -> str:
+    return f"no such setting{nearest(place)}" if kind == "extra_forbidden" else message
+
+
+def nearest(place: Sequence[int | str]) -> str:
+    """`; did you mean limits.turns?` for a mistyped name, or nothing."""
+    own = {i: str(part) for i, part in enumerate(place)}
+    known = [
+        ".".join(own.get(i, part) if part == "*" else part for i, part in enumerate(name)) for name in names()
+    ]
+    known += [name.rpartition(".")[0] for name in known]
+    found = difflib.get_close_matches(".".join(own.values()), known, n=1, cutoff=0.7)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def names() -> Iterator[tuple[str, ...]]:
+    """Every setting there is, with `*` for a name that the user gives: ("providers", "*", "base_url")."""
+    return _names((), Settings)
+
+
+def _names(place: tuple[str, ...], kind: Any) -> Iterator[tuple[str, ...]]:
+    if isinstance(kind, type) and issubclass(kind, Section):
+        for name, field in kind.model_fields.items():
+            yield from _names((*place, name), field.annotation)
+    elif get_origin(kind) is dict:
+        yield from _names((*place, "*"), get_args(kind)[1])
+    else:
+        yield place
