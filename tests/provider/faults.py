@@ -87,7 +87,9 @@ def bend(reply: Reply, fault: Fault | None) -> Reply:
 
 def ending(reply: Reply, stop: Stop) -> Reply:
     """The reply up to the middle of its last part."""
-    return replace(reply, parts=(*reply.parts[:-1], *map(halved, reply.parts[-1:])), stop=stop)
+    return replace(
+        reply, parts=(*reply.parts[:-1], *map(halved, reply.parts[-1:])), stop=stop, stop_word=None
+    )
 
 
 def halved(part: Part) -> Part:

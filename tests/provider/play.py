@@ -61,7 +61,6 @@ class Performance:
 
     async def play(self) -> web.StreamResponse:
         """Answers, and notes when the client leaves before the end."""
-        self.received.status = 200
         try:
             if self.fault and self.fault.kind == "reset":
                 await self.abort()
@@ -78,6 +77,7 @@ class Performance:
         headers = {**self.answers.headers, "content-type": "text/event-stream; charset=utf-8"}
         response = web.StreamResponse(headers=headers)
         await response.prepare(self.request)
+        self.received.status = response.status
         deltas = list(self.wire.deltas(self.reply))
         opening = self.wire.opening(self.reply, self.bill())
         for number, delta in enumerate(deltas):
@@ -91,7 +91,10 @@ class Performance:
         if await self.strikes(response, len(deltas), is_end=True):
             return await self.ended(response, whole=False)
         closing = self.wire.closing(self.reply, self.bill())
-        return await self.ended(response, closing if deltas else opening + closing)
+        if not deltas:
+            self.begun()
+            closing = opening + closing
+        return await self.ended(response, closing)
 
     async def ended(
         self, response: web.StreamResponse, last: bytes = b"", *, whole: bool = True

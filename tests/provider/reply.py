@@ -113,7 +113,7 @@ def cut(reply: Reply, tokens: int) -> Reply:
     for part in reply.parts:
         room = tokens - sum(tokens_in(earlier.size) for earlier in kept)
         if tokens_in(part.size) > room:
-            return replace(reply, parts=(*kept, *shortened(part, room * 4)), stop="length")
+            return replace(reply, parts=(*kept, *shortened(part, room * 4)), stop="length", stop_word=None)
         kept.append(part)
     return reply
 

@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 
 from kcode.scripted import ScriptedProvider
+from kcode.scripted.reply import sign
 
 CLIENT = """
-import asyncio, json, sys, warnings
+import asyncio, gc, json, os, sys, warnings
+gc.disable()  # half a second of the import
 warnings.simplefilter("ignore")
 import litellm
 litellm.suppress_debug_info = True
@@ -53,6 +55,7 @@ async def main():
             print(json.dumps({"error": type(error).__name__, "text": str(error)}), flush=True)
 
 asyncio.run(main())
+os._exit(0)  # tearing litellm down takes most of a second
 """
 SWITCHES = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
@@ -69,7 +72,7 @@ STEP = {
     "chunk": 3,
 }
 SCENARIO = {
-    "lanes": [{"steps": [STEP]}],
+    "lanes": [{"steps": [STEP, {"expect": "contents", "text": "Done."}]}],
     "cache": {"min_tokens": 100, "chunk": 10},
     "prices": {"gpt-x": {"input": "2", "output": "8", "cached": "0.2"}},
     "openrouter_cost": True,
@@ -81,6 +84,18 @@ SCENARIO = {
 TOOL = {"type": "function", "function": {"name": "read", "parameters": {"type": "object", "properties": {}}}}
 
 
+def history(signature: str | None) -> list[dict[str, Any]]:
+    """Two calls and their results, the thinking in the shape the wire wants back."""
+    calls = [
+        {"id": f"c{n}", "type": "function", "function": {"name": "read", "arguments": "{}"}} for n in (1, 2)
+    ]
+    block = {"type": "thinking", "thinking": "hm", "signature": signature}
+    thinking = {"thinking_blocks": [block]} if signature else {"reasoning_content": "hm"}
+    results = [{"role": "tool", "tool_call_id": f"c{n}", "content": "contents"} for n in (1, 2)]
+    reply = {"role": "assistant", "content": "I look.", "tool_calls": calls, **thinking}
+    return [{"role": "user", "content": "go"}, reply, *results]
+
+
 def message(ttl: str | None) -> dict[str, Any]:
     part: dict[str, Any] = {"type": "text", "text": "word " * 200}
     if ttl:
@@ -90,7 +105,7 @@ def message(ttl: str | None) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def talk() -> Any:
-    """The provider after seven requests, and what LiteLLM said to each."""
+    """The provider after ten requests, and what LiteLLM said to each."""
     with ScriptedProvider(SCENARIO) as provider:
         claude = {
             "model": "anthropic/claude-x",
@@ -108,6 +123,9 @@ def talk() -> Any:
             {**router, "messages": [message(None)]},
             {**claude, "messages": [message(None)]},
             {**gpt, "messages": [message(None)]},
+            {**claude, "messages": history(sign("hm"))},
+            {**gpt, "messages": history(None)},
+            {**claude, "messages": history("forged")},
         ]
         done = subprocess.run(
             [sys.executable, "-c", CLIENT],
@@ -132,14 +150,14 @@ def test_content_arrives_on_every_wire(talk: Any) -> None:
 
 def test_usage_is_that_of_the_invoice(talk: Any) -> None:
     provider, said = talk
-    for row, reply in zip(provider.invoice, said[:5], strict=True):
+    for row, reply in zip(provider.invoice[:5], said[:5], strict=True):
         usage, details = reply["usage"], reply["usage"]["prompt_tokens_details"]
         assert usage["prompt_tokens"] == row.usage.input
         assert usage["completion_tokens"] == row.usage.output
         assert (details["cached_tokens"] or 0) == row.usage.cached
         if row.wire == "anthropic":
             assert usage["cache_creation_input_tokens"] == row.usage.stored + row.usage.stored_1h
-    first, second, third, fourth, fifth = (row.usage for row in provider.invoice)
+    first, second, third, fourth, fifth = (row.usage for row in provider.invoice[:5])
     assert first.stored_1h > 0 and second.cached == first.stored_1h and second.stored_1h == 0
     assert third.cached == 0 and fourth.cached == third.fresh // 10 * 10
     assert fifth.cached == 0
@@ -151,9 +169,15 @@ def test_usage_is_that_of_the_invoice(talk: Any) -> None:
 
 def test_errors_are_recognised(talk: Any) -> None:
     _, said = talk
-    assert [reply.get("error") for reply in said[5:]] == ["ContextWindowExceededError", "RateLimitError"]
+    assert [reply.get("error") for reply in said[5:7]] == ["ContextWindowExceededError", "RateLimitError"]
 
 
-def test_no_mismatch_and_one_request_each(talk: Any) -> None:
+def test_histories_as_litellm_writes_them_are_accepted(talk: Any) -> None:
+    _, said = talk
+    assert [reply["text"] for reply in said[7:9]] == ["Done.", "Done."]
+
+
+def test_one_request_each_and_a_forged_signature_is_seen(talk: Any) -> None:
     provider, said = talk
-    assert provider.mismatches == [] and len(provider.requests) == len(said) == 7
+    assert len(provider.requests) == len(said) == 10
+    assert len(provider.mismatches) == 1 and "Invalid `signature`" in provider.mismatches[0]

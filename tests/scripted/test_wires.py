@@ -29,13 +29,13 @@ def events(response: httpx.Response) -> list[dict[str, Any]]:
 
 def openai(provider: ScriptedProvider, messages: list[Any], **more: Any) -> httpx.Response:
     return httpx.post(
-        f"{provider.url}/v1/chat/completions", json={"model": "m", "messages": messages, **more}
+        f"{provider.url}/v1/chat/completions", json={"model": "m", "messages": messages, **more}, verify=False
     )
 
 
 def anthropic(provider: ScriptedProvider, messages: list[Any], **more: Any) -> httpx.Response:
     body = {"model": "m", "max_tokens": 1000, "messages": messages, **more}
-    return httpx.post(f"{provider.url}/v1/messages", json=body)
+    return httpx.post(f"{provider.url}/v1/messages", json=body, verify=False)
 
 
 def user(text: str) -> dict[str, Any]:
@@ -138,9 +138,39 @@ def test_no_lane_and_no_step_left() -> None:
 @pytest.mark.parametrize("path", ["/v1/models", "/models", "/api/v1/models"])
 def test_models(path: str) -> None:
     with ScriptedProvider({"prices": {"m": {"input": "1", "output": "2"}}}) as provider:
-        assert [model["id"] for model in httpx.get(provider.url + path).json()["data"]] == ["m"]
-        listed = httpx.get(provider.url + path, headers={"anthropic-version": "2023-06-01"}).json()
+        assert [model["id"] for model in httpx.get(provider.url + path, verify=False).json()["data"]] == ["m"]
+        listed = httpx.get(
+            provider.url + path, headers={"anthropic-version": "2023-06-01"}, verify=False
+        ).json()
         assert listed["data"][0]["type"] == "model"
+
+
+def test_openrouter_with_explicit_marks() -> None:
+    rules = {"kind": "explicit", "min_tokens": 10}
+    part = {"type": "text", "text": "go", "cache_control": {"type": "ephemeral"}}
+    with ScriptedProvider({"lanes": [{"steps": [{"text": "x"}]}], "cache": rules}) as provider:
+        usages = [openai(provider, [{"role": "user", "content": [part]}]).json()["usage"] for _ in range(2)]
+        details = [usage["prompt_tokens_details"] for usage in usages]
+        assert details == [{"cached_tokens": 0, "cache_write_tokens": 14}, {"cached_tokens": 14}]
+        assert usages[0]["prompt_tokens"] == 14
+        assert "Found 5" in openai(provider, [{"role": "user", "content": [part] * 5}]).text
+
+
+def test_anthropic_cache_on_the_wire() -> None:
+    mark = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+    system = [{"type": "text", "text": "be brief " * 9, **mark}]
+    with ScriptedProvider({"lanes": [{"steps": [{"text": "x"}]}], "cache": {"min_tokens": 10}}) as provider:
+        usages = [anthropic(provider, [user("go")], system=system).json()["usage"] for _ in range(2)]
+        provider.clock.advance(3601)
+        usages.append(anthropic(provider, [user("go")], system=system, cache_control={}).json()["usage"])
+    # The system block has 136 bytes: 34 tokens; the prompt 14.
+    assert [usage["input_tokens"] for usage in usages] == [14, 14, 0]
+    assert [usage["cache_read_input_tokens"] for usage in usages] == [0, 34, 0]
+    assert [usage["cache_creation"] for usage in usages] == [
+        {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 34},
+        {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+        {"ephemeral_5m_input_tokens": 14, "ephemeral_1h_input_tokens": 34},
+    ]
 
 
 def test_max_tokens_is_kept_to() -> None:
