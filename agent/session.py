@@ -20,6 +20,7 @@ from kcode.events import (
     ModeChanged,
     Noticed,
     OutputArrived,
+    SessionNamed,
     SessionStarted,
     TaskStarted,
 )
@@ -114,6 +115,10 @@ class Session:
             return await self._running
         finally:
             self._running = None
+
+    def rename(self, name: str) -> None:
+        """What lists call the session."""
+        self.task.tell(SessionNamed(task=MAIN, name=name))
 
     def cancel(self) -> bool:
         """Stop at once. Whether there was something to stop; `work` then raises CancelledError."""

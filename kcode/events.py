@@ -40,6 +40,13 @@ class SessionStarted(BaseEvent):
     version: str
 
 
+class SessionNamed(BaseEvent):
+    """What lists call the session from now on, instead of its first prompt."""
+
+    type: Literal["session_named"] = "session_named"
+    name: str
+
+
 class TaskStarted(BaseEvent):
     type: Literal["task_started"] = "task_started"
     parent: str | None
@@ -193,6 +200,7 @@ class OutputArrived(BaseEvent):
 
 Event = Annotated[
     SessionStarted
+    | SessionNamed
     | TaskStarted
     | TaskEnded
     | MessageAdded

@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from kcode.errors import BadInput
-from kcode.events import Event, MessageAdded, SessionStarted, TaskEnded
+from kcode.events import Event, MessageAdded, SessionNamed, SessionStarted, TaskEnded
 from kcode.messages import Prompt, Record, Reply
 from kcode.paths import data_dir, private_dir
 
@@ -35,7 +35,7 @@ class SessionInfo(Record):
     root: str
     updated: float
     title: str
-    """The first prompt, in one line."""
+    """Its name, else the first prompt, in one line."""
     prompts: int
 
 
@@ -145,12 +145,14 @@ def session_info(path: Path) -> SessionInfo | None:
         return None
     prompts = [e.event.message for e in entries if isinstance(e.event, MessageAdded)]
     texts = [m.text for m in prompts if isinstance(m, Prompt)]
+    names = [e.event.name for e in entries if isinstance(e.event, SessionNamed)]
+    title = [*names[-1:], *texts, ""][0]
     return SessionInfo(
         id=path.stem,
         path=path,
         root=started.root,
         updated=entries[-1].at,
-        title=" ".join(texts[0].split())[:200] if texts else "",
+        title=" ".join(title.split())[:200],
         prompts=len(texts),
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from kcode.cli import prompt_text
 from kcode.cli.headless import JsonLines, Progress, result
 from kcode.cli.options import RunOptions
+from kcode.cli.shape import Shape
 from kcode.cli.start import Started, start
 from kcode.errors import KcodeError, ProviderError, TimeLimit
 from kcode.llm import transport
@@ -23,10 +24,13 @@ SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 def run(options: RunOptions) -> int:
     """Work on the task and print it; returns the exit code. KcodeError for what is wrong before it begins."""
     transport.start_import()  # two seconds of processor time: it runs while the rest is got ready
+    shape = Shape.read(options.json_schema) if options.json_schema else None
     text = prompt_text.read(options)
+    if shape:
+        text = text.model_copy(update={"words": f"{text.words}\n\n{shape.request}".strip()})
     started = start(options, someone_answers=False)
     with started.put_away:
-        return asyncio.run(_Run(options, started, text).to_its_end())
+        return asyncio.run(_Run(options, started, text, shape).to_its_end())
 
 
 @dataclass(slots=True)
@@ -34,6 +38,7 @@ class _Run:
     options: RunOptions
     started: Started
     text: prompt_text.Text
+    shape: Shape | None
     receipt: Receipt = field(default_factory=Receipt)
     signalled: signal.Signals | None = None
 
@@ -62,7 +67,8 @@ class _Run:
             await session.say(self.text.words, self.text.images)
         try:
             async with asyncio.timeout(limit):
-                return await session.work()
+                answer = await session.work()
+                return await self.shape.held_to(answer, session) if self.shape else answer
         except TimeoutError:
             raise TimeLimit(
                 f"Stopped after {limit:g} s, the limit. Go on: kcode -c, with a longer --max-time."

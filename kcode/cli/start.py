@@ -83,6 +83,8 @@ def start(options: RunOptions, someone_answers: bool) -> Started:
                 shutil.copyfile(past, file.path)
             session.listen(file.append)
         session.begin(mode, model, effort, budget_for(options, chosen, said))
+        if options.name:
+            session.rename(options.name)
         return Started(session, chosen, ledger, notices, cleanup.pop_all())
 
 
