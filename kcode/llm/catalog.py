@@ -186,7 +186,7 @@ def key_for(facts: ModelFacts) -> Key | None:
 def default_model(mode: str, settings: Settings) -> str:
     """The settings' model for the mode, else their default, else the preferred one of a provider with a key.
 
-    The first such provider in the order of the table is taken. NoKey with the ways to begin when there is none.
+    It is the first such provider in the order of the table. NoKey with the ways to begin when there is none.
     """
     chosen = settings.models.get(mode) or settings.models.get("default")
     if chosen:

@@ -4,38 +4,16 @@ import time
 from dataclasses import dataclass, field
 
 from kcode.events import Event, MessageAdded, Spent
-from kcode.messages import Change, Record, Reply, ToolResult, Usage
-from kcode.spend.money import dollars, tokens
-
-
-class Total(Record):
-    """Money of several requests."""
-
-    micro_dollars: int = 0
-    """Of those whose price is known."""
-    is_estimate: bool = False
-    """Some were cut or cancelled, and counted from what was heard."""
-    unknown: int = 0
-    """Requests whose price is unknown: the sum is at least `micro_dollars`."""
-    requests: int = 0
-    usage: Usage = Usage()
-
-    def __str__(self) -> str:
-        if self.unknown and not self.micro_dollars:
-            return "$?"
-        return dollars(self.micro_dollars, is_estimate=self.is_estimate, is_at_least=self.unknown > 0)
-
-    @property
-    def cache_share(self) -> float:
-        """Of the input, what came out of the provider's cache: 0 to 1."""
-        return self.usage.cached / self.usage.input if self.usage.input else 0.0
+from kcode.messages import Change, Reply, ToolResult
+from kcode.spend.money import tokens
+from kcode.spend.total import Total
 
 
 @dataclass(slots=True)
 class Receipt:
     """A listener: what was done since it began to listen."""
 
-    total: Total = Total()
+    total: Total = field(default_factory=Total)
     steps: int = 0
     models: list[str] = field(default_factory=list)
     changes: dict[str, Change] = field(default_factory=dict)
@@ -45,7 +23,7 @@ class Receipt:
     def __call__(self, event: Event) -> None:
         match event:
             case Spent():
-                self._add(event)
+                self.total += Total.of(event.spend)
             case MessageAdded(message=Reply() as reply):
                 self.steps += 1
                 if reply.model not in self.models:
@@ -72,17 +50,6 @@ class Receipt:
             *self.models,
         ]
         return " · ".join(parts)
-
-    def _add(self, event: Spent) -> None:
-        total, spend = self.total, event.spend
-        known = spend.micro_dollars is not None
-        self.total = Total(
-            micro_dollars=total.micro_dollars + (spend.micro_dollars or 0),
-            is_estimate=total.is_estimate or spend.state == "estimated",
-            unknown=total.unknown + (not known),
-            requests=total.requests + 1,
-            usage=total.usage + spend.usage,
-        )
 
     def _change(self, change: Change) -> None:
         before = self.changes.get(change.path)
