@@ -61,7 +61,7 @@ class AnthropicWire:
     def opening(self, reply: Reply, bill: Bill | None) -> bytes:
         message = {**head(reply), "content": [], "stop_reason": None, "stop_sequence": None}
         if bill:
-            message["usage"] = {**input_counts(bill), "output_tokens": 1}
+            message["usage"] = {**input_counts(bill), "output_tokens": min(bill.usage.output, 1)}
         start = event({"type": "message_start", "message": message}, "message_start")
         return start + event({"type": "ping"}, "ping")
 

@@ -74,7 +74,7 @@ class Sent:
 
 
 def compose(step: Step, values: dict[str, str], model: str, seed: str) -> Reply:
-    """The reply of a step. Ids come from the seed alone, so the same request gets the same ids."""
+    """The reply of a step. Its ids come from the seed."""
     parts = [Part("thinking", fill(step.thinking, values)), Part("text", fill(step.text, values))]
     calls = [spoken(call, values, f"call_{digest(seed, str(n))}") for n, call in enumerate(step.calls)]
     return Reply(

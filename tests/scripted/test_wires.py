@@ -184,3 +184,24 @@ def test_max_tokens_is_kept_to() -> None:
         }
         assert provider.invoice[0].usage.output == 7
         assert anthropic(provider, [user("go")], max_tokens=7).json()["stop_reason"] == "max_tokens"
+
+
+def test_stop_word_of_a_step() -> None:
+    with ScriptedProvider({"lanes": [{"steps": [{"text": "x" * 40, "stop": "pause_turn"}]}]}) as provider:
+        assert anthropic(provider, [user("go")]).json()["stop_reason"] == "pause_turn"
+        assert anthropic(provider, [user("go")], max_tokens=3).json()["stop_reason"] == "max_tokens"
+
+
+def test_raw_arguments_go_out_as_they_are() -> None:
+    call = {"name": "f", "arguments": '{"a": {{n}}', "id": "mine"}
+    with ScriptedProvider({"lanes": [{"steps": [{"calls": [call]}]}], "values": {"n": "1"}}) as provider:
+        sent = openai(provider, [user("go")]).json()["choices"][0]["message"]["tool_calls"][0]
+        assert (sent["id"], sent["function"]["arguments"]) == ("mine", '{"a": 1')
+        assert anthropic(provider, [user("go")]).json()["content"][0]["input"] == {}
+
+
+def test_the_same_request_has_other_ids_each_time() -> None:
+    with ScriptedProvider(SCENARIO) as provider:
+        replies = [anthropic(provider, [user("fix it")]).json() for _ in range(2)]
+        ids = [part["id"] for reply in replies for part in reply["content"] if part["type"] == "tool_use"]
+        assert len(set(ids)) == 4
