@@ -1,7 +1,7 @@
 """What a tool is, where tools are found, and the few things that a tool may reach.
 
-A tool is one file in this folder with one `Tool` class: its docstring is what the model reads, its fields are the
-arguments. Nothing is registered anywhere.
+A tool is one file in this folder with one `Tool` class: its docstring is what the model reads, its fields are
+the arguments. Nothing is registered anywhere.
 """
 
 import importlib
@@ -19,13 +19,14 @@ import kcode.tools
 from kcode.errors import ToolError
 from kcode.messages import Change, Image, Record, Todo, ToolCall
 from kcode.tools.jobs import Jobs
+from kcode.tools.text import escaped
 
 Group = Literal["read", "edit", "command", "delegate", "outside"]
 """What modes and permissions speak about."""
 
 
 class Output(Record):
-    """What a call gives back. `text` goes to the model; the rest is for the screen, the receipt and the log."""
+    """What a call gives back. `text` goes to the model; the rest is for the screen, receipt and log."""
 
     text: str
     ok: bool = True
@@ -56,10 +57,12 @@ class Workspace:
     """Seconds that it may be silent, unless the model has named a time."""
     seen: dict[Path, str] = field(default_factory=dict)
     """Files that the model has read or written -> hash of the bytes it knows."""
+    told: dict[tuple[object, ...], str] = field(default_factory=dict)
+    """What `read` was asked for -> hash of what it answered. Emptied when the conversation is condensed."""
 
     def path(self, name: str) -> Path:
-        """Where the model's `name` leads to: relative to the root, symlinks and `..` resolved. ToolError on NUL,
-        on a symlink loop, and on an empty name."""
+        """Where the model's `name` leads to: relative to the root, symlinks and `..` resolved. ToolError on
+        NUL, on a symlink loop, and on an empty name."""
         if not name or "\0" in name:
             raise ToolError(f"{name!r} is no path.")
         try:
@@ -72,8 +75,10 @@ class Workspace:
         return any(path.is_relative_to(folder) for folder in (self.root, *self.also, self.overflow))
 
     def shown(self, path: Path) -> str:
-        """How a path is written for model and user: relative to the root where possible."""
-        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+        """How a path is written for model and user: on one line, relative to the root where possible."""
+        return escaped(
+            path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+        )
 
 
 class Tool(BaseModel):
@@ -93,7 +98,7 @@ class Tool(BaseModel):
         raise NotImplementedError
 
     async def preview(self, workspace: Workspace) -> str:
-        """Exactly what will happen, for the approval: a diff or the command. ToolError when it cannot work."""
+        """Exactly what will happen, for the approval: a diff or command. ToolError when it cannot work."""
         return self.title()
 
     async def run(self, workspace: Workspace, call_id: str) -> Output:
@@ -108,27 +113,32 @@ class Toolbox(dict[str, type[Tool]]):
         super().__init__((tool.name, tool) for tool in sorted(tools, key=lambda tool: tool.name))
 
     def schemas(self) -> tuple[dict[str, Any], ...]:
-        """The tools in the wire format of OpenAI, with no word too many: they are paid for with every request."""
+        """The tools in the wire format of OpenAI, no word too many: they are paid for with every request."""
         return tuple(
-            {"type": "function", "function": {"name": n, "description": _prose(t), "parameters": _parameters(t)}}
-            for n, t in self.items()
+            {
+                "type": "function",
+                "function": {"name": name, "description": _prose(tool), "parameters": _parameters(tool)},
+            }
+            for name, tool in self.items()
         )
 
     def open(self, call: ToolCall) -> Tool:
-        """The call as a tool with checked arguments. ToolError on an unknown name, broken JSON, wrong arguments."""
+        """The call as a tool with checked arguments. ToolError on an unknown name or wrong arguments."""
         if call.name not in self:
             raise ToolError(f"There is no tool {call.name!r}. The tools are: {', '.join(self)}.")
         try:
             arguments = json.loads(call.arguments or "{}")
-        except json.JSONDecodeError as error:
-            raise ToolError(f"The arguments of {call.name} are no valid JSON ({error}). Send the call again.") from None
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise ToolError(
+                f"The arguments of {call.name} are no valid JSON ({error}). Send the call again."
+            ) from None
         if not isinstance(arguments, dict):
             raise ToolError(f"The arguments of {call.name} must be a JSON object. Send the call again.")
         try:
             return self[call.name].model_validate(arguments)
         except ValidationError as error:
-            faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
-            raise ToolError(f"Wrong arguments for {call.name}: {faults}") from None
+            faults = (f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
+            raise ToolError(f"Wrong arguments for {call.name}: {'; '.join(faults)}") from None
 
     def only_reads(self, call: ToolCall) -> bool:
         """Whether the call can run beside others: a known tool that changes nothing."""
@@ -138,7 +148,8 @@ class Toolbox(dict[str, type[Tool]]):
 @cache
 def installed_tools() -> Toolbox:
     """Every tool of this folder."""
-    modules = [importlib.import_module(f"kcode.tools.{info.name}") for info in pkgutil.iter_modules(kcode.tools.__path__)]
+    names = (info.name for info in pkgutil.iter_modules(kcode.tools.__path__))
+    modules = [importlib.import_module(f"kcode.tools.{name}") for name in names]
     found = {thing for module in modules for thing in vars(module).values() if _is_tool(thing)}
     return Toolbox(found)
 
@@ -152,10 +163,11 @@ def _prose(tool: type[Tool]) -> str:
 
 
 def _parameters(tool: type[Tool]) -> dict[str, Any]:
-    """pydantic's schema without what a model has no use for: titles, null branches, defaults that say nothing."""
+    """pydantic's schema without what a model has no use for: titles, null branches, defaults."""
     schema = tool.model_json_schema()
     definitions = schema.pop("$defs", {})
-    return _plain({k: schema[k] for k in ("type", "properties", "required") if k in schema}, definitions)
+    plain: dict[str, Any] = _plain(schema, definitions)
+    return plain
 
 
 def _plain(schema: Any, definitions: dict[str, Any]) -> Any:

@@ -1,0 +1,74 @@
+"""A part of a text by its lines, from pieces that come one by one, in bounded memory."""
+
+import codecs
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+LONGEST_LINE = 2_000
+"""Characters that are shown of a line."""
+PIECE = 1 << 18
+"""Bytes read at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Lines from `first` (1 is the first) on, until `count` or about `size` bytes are reached."""
+
+    first: int
+    count: int
+    size: int
+
+
+def page(pieces: Iterable[str], window: Window) -> tuple[list[str], int | None]:
+    """The lines without their ends, long ones cut, and the number of the one that follows (None: the end)."""
+    lines: list[str] = []
+    size = 0
+    for line in _lines(_from_line(pieces, window.first)):
+        size += len(line.encode(errors="replace")) + 1
+        if len(lines) == window.count or (lines and size > window.size):
+            return lines, window.first + len(lines)
+        lines.append(line)
+    return lines, None
+
+
+def numbered(lines: Iterable[str], first: int) -> str:
+    """Lines as the model sees them: number, tab, text."""
+    return "\n".join(f"{number}\t{line}" for number, line in enumerate(lines, first))
+
+
+def pieces_of(file: BinaryIO, encoding: str) -> Iterator[str]:
+    """A file from where it stands on, as text. UnicodeDecodeError where it isn't."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    while data := file.read(PIECE):
+        yield decoder.decode(data)
+    yield decoder.decode(b"", final=True)
+
+
+def _from_line(pieces: Iterable[str], first: int) -> Iterator[str]:
+    number = 1
+    for piece in pieces:
+        breaks = piece.count("\n")
+        if number + breaks >= first:
+            yield piece.split("\n", first - number)[-1] if number < first else piece
+        number = min(first, number + breaks)
+
+
+def _lines(pieces: Iterable[str]) -> Iterator[str]:
+    text, length = "", 0
+    for piece in pieces:
+        for part in io.StringIO(piece, newline="\n"):
+            text += part[: max(0, LONGEST_LINE - len(text))]
+            length += len(part)
+            if part.endswith("\n"):
+                yield _cut(text, length)
+                text, length = "", 0
+    if length:
+        yield _cut(text, length)
+
+
+def _cut(text: str, length: int) -> str:
+    if length > len(text):
+        return f"{text} …[{length - len(text)} more characters]"
+    return text.removesuffix("\n").removesuffix("\r").replace("\0", "␀")
