@@ -46,7 +46,9 @@ class Approvals:
             )
             answer = await self._answer(asked, tell)
             if answer.answer not in ("once", "always"):
-                raise ToolError(f"The user declined this call.{f' They say: {answer.words}' if answer.words else ''}")
+                raise ToolError(
+                    f"The user declined this call.{f' They say: {answer.words}' if answer.words else ''}"
+                )
             if await tool.preview(workspace) == preview:
                 if answer.answer == "always":
                     self.permissions.grant(tool)
@@ -57,7 +59,9 @@ class Approvals:
         """The user's answer in words. ToolError, for the model, when nobody is there."""
         if not self.someone_answers:
             raise ToolError(NOBODY)
-        return (await self._answer(QuestionAsked(task=task, id=self._id(), text=text, choices=choices), tell)).answer
+        return (
+            await self._answer(QuestionAsked(task=task, id=self._id(), text=text, choices=choices), tell)
+        ).answer
 
     def answer(self, id: str, answer: str, words: str = "") -> bool:
         """Whether something with this id was still open."""

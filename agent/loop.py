@@ -15,7 +15,18 @@ from kcode.errors import (
     TurnLimit,
     WindowFull,
 )
-from kcode.events import Condensed, Event, MessageAdded, Listener, Outcome, Retrying, Spent, TaskEnded, TextArrived, ToolStarted
+from kcode.events import (
+    Condensed,
+    Event,
+    Listener,
+    MessageAdded,
+    Outcome,
+    Retrying,
+    Spent,
+    TaskEnded,
+    TextArrived,
+    ToolStarted,
+)
 from kcode.memory import summary
 from kcode.messages import Prompt, Reply, ToolCall, ToolResult
 from kcode.tools.tool import Output
@@ -25,7 +36,9 @@ log = logging.getLogger(__name__)
 NOT_FINISHED = "Not finished: the work was stopped here. What it had done by then stays done."
 CUT_OFF = "Your reply was cut off at the output limit. Go on, in smaller parts."
 CUTS_IN_A_ROW = 3
-REFUSED = "The provider refused to answer (content filter). Say it in other words, or take another model with -m."
+REFUSED = (
+    "The provider refused to answer (content filter). Say it in other words, or take another model with -m."
+)
 
 
 async def run(task: Task) -> str:
@@ -36,15 +49,20 @@ async def run(task: Task) -> str:
     outcome: Outcome = "failed"
     words = "kcode broke: this is a bug."
     try:
-        cuts = 0
-        for turn in itertools.count():
+        turns = cuts = 0
+        while True:
             hear_the_user(task)
-            if task.turns is not None and turn >= task.turns:
-                raise TurnLimit(f"Stopped after {turn} steps, the limit. Raise it with --max-turns, or go on: `kcode -c`.")
+            if turns == task.turns:
+                raise TurnLimit(
+                    f"Stopped after {turns} steps, the limit. Go on with `kcode -c`, or raise --max-turns."
+                )
+            turns += 1
             reply = await ask(task)
             cuts = cuts + 1 if reply.stop == "length" else 0
             if cuts == CUTS_IN_A_ROW:
-                raise KcodeError(f"{cuts} replies in a row were cut off. Raise --max-tokens (now {task.output_tokens:,}).")
+                raise KcodeError(
+                    f"{cuts} replies in a row were cut off. Raise --max-tokens (now {task.output_tokens:,})."
+                )
             if reply.calls:
                 await perform(task, reply)
             elif reply.stop == "length":

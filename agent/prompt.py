@@ -3,7 +3,6 @@
 The first two are the same bytes for all modes and tasks; whatever changes goes into the notes of the newest prompt.
 """
 
-import os
 import platform
 from datetime import date
 from functools import cache
@@ -30,7 +29,7 @@ def project_block(root: Path) -> str:
 
 def place(root: Path) -> str:
     """The lines that hold for the whole session."""
-    return f"Folder: {root}\nSystem: {platform.system()} {platform.machine()}, {Path(os.environ.get('SHELL', 'sh')).name}"
+    return f"Folder: {root}\nSystem: {platform.system()} {platform.machine()}"
 
 
 def today() -> str:

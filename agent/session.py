@@ -1,4 +1,4 @@
-"""A session: what a front end holds. It listens, prompts, answers, cancels and switches; the rest follows from events."""
+"""A session: what a front end holds. It listens, prompts, answers, cancels, switches; all else follows from events."""
 
 import asyncio
 import logging

@@ -48,7 +48,9 @@ class Conversation:
 
     def unanswered(self) -> tuple[str, ...]:
         """Ids of calls without a result: a process that was killed leaves some."""
-        last = next((i for i in reversed(range(len(self.messages))) if self.messages[i].role == "assistant"), None)
+        last = next(
+            (i for i in reversed(range(len(self.messages))) if self.messages[i].role == "assistant"), None
+        )
         if last is None:
             return ()
         reply, *results = self.messages[last:]

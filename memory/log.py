@@ -52,7 +52,8 @@ class SessionLog:
         except BlockingIOError:
             os.close(self._fd)
             raise BadInput(
-                f"Session {path.stem} is open in another kcode. Close it there, or fork it: `kcode -r {path.stem} --fork`."
+                f"Session {path.stem} is open in another kcode. Close it there, "
+                f"or go on in a copy: `kcode -r {path.stem} --fork`."
             ) from None
         self._close_torn_line()
 
@@ -60,7 +61,9 @@ class SessionLog:
         """A listener: stores the event unless it is a passing one. OSError when the disk does not take it."""
         if event.passing:
             return
-        line = json.dumps({"at": round(time.time(), 3), "event": event.model_dump(mode="json")}, ensure_ascii=True)
+        line = json.dumps(
+            {"at": round(time.time(), 3), "event": event.model_dump(mode="json")}, ensure_ascii=True
+        )
         self._write(line.encode() + b"\n")
         if _is_border(event):
             os.fdatasync(self._fd)
@@ -90,7 +93,9 @@ def read_log(path: Path) -> tuple[list[Entry], int]:
                 except ValidationError:
                     bad += bool(line.strip())
     except FileNotFoundError:
-        raise BadInput(f"There is no session {path.stem}. `kcode sessions list` shows those that are.") from None
+        raise BadInput(
+            f"There is no session {path.stem}. `kcode sessions list` shows those that are."
+        ) from None
     return entries, bad
 
 
@@ -114,7 +119,9 @@ def find_session(prefix: str) -> Path:
     found = sorted(exact.parent.glob(f"{prefix.translate(_NO_GLOB)}*.jsonl"))
     if len(found) == 1:
         return found[0]
-    which = f"begin with {prefix}: {', '.join(p.stem for p in found)}" if found else f"begin with {prefix}: none"
+    which = (
+        f"begin with {prefix}: {', '.join(p.stem for p in found)}" if found else f"begin with {prefix}: none"
+    )
     raise BadInput(f"The sessions that {which}. `kcode sessions list` shows them all.")
 
 
@@ -165,11 +172,12 @@ def _started_in(path: Path) -> str | None:
 
 
 def _is_border(event: Event) -> bool:
-    return isinstance(event, TaskEnded) or (isinstance(event, MessageAdded) and isinstance(event.message, Prompt | Reply))
+    return isinstance(event, TaskEnded) or (
+        isinstance(event, MessageAdded) and isinstance(event.message, Prompt | Reply)
+    )
 
 
 def load_events(path: Path) -> tuple[list[Event], int]:
     """The events alone, for whoever replays them."""
     entries, bad = read_log(path)
     return [entry.event for entry in entries], bad
-

@@ -18,6 +18,7 @@ from kcode.spend.money import dollars
 
 PROMPT = "Fix the failing test, and tell me what was wrong."
 MODEL = "scripted/demo-model"
+NOTE = "This is a demo: the model is scripted and runs on this machine. All else is the real thing.\n"
 
 
 @click.command(help="The main job, offline: a sample repository, a scripted model, the real program.")

@@ -55,8 +55,8 @@ class Shape:
 
         try:
             value = _json_of(answer)
-        except ValueError as error:
-            return f"it is no JSON ({error})."
+        except ValueError as why:
+            return f"it is no JSON ({why})."
         error = next(iter(validator_for(self.schema)(self.schema).iter_errors(value)), None)
         return f"{error.json_path}: {error.message}." if error else None
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from kcode import paths, settings, trust
 from kcode.agent.approvals import Approvals
-from kcode.agent.permissions import Permissions
 from kcode.agent.session import MAIN, Equipment, Session
 from kcode.agent.task import Conversation
 from kcode.cli.options import RunOptions
@@ -116,7 +115,7 @@ def _with_flags(chosen: Settings, options: RunOptions) -> Settings:
     limits = {"turns": options.max_turns, "output_tokens": options.max_tokens}
     fallback = chosen.fallback
     if options.fallback_models:
-        fallback = {mode: options.fallback_models for mode in (*fallback, "default")}
+        fallback = dict.fromkeys((*fallback, "default"), options.fallback_models)
     budget = chosen.budget
     if options.max_budget_usd is not None:
         budget = budget.model_copy(update={"session": options.max_budget_usd})

@@ -20,8 +20,8 @@ from kcode.events import (
     Listener,
     Retrying,
     Spend,
-    Spent,
     SpendState,
+    Spent,
     TextArrived,
     ThinkingArrived,
 )
@@ -230,11 +230,6 @@ class _Attempt:
     def _entry(self) -> Entry:
         request, price = self.request, self.facts.price
         most = _size(request) // SAFE_BYTES_PER_TOKEN
-        dearest = (
-            Usage(stored=most, output=self._max_tokens())
-            if self.facts.cache == "explicit"
-            else Usage(fresh=most, output=self._max_tokens())
-        )
         return Entry(
             session=request.session,
             task=request.task,
@@ -255,7 +250,13 @@ class _Attempt:
         request, facts = self.request, self.facts
         images = facts.takes_images is not False
         messages = to_wire(
-            facts.family, facts.id, request.system, request.project, request.messages, images=images
+            facts.family,
+            facts.id,
+            request.system,
+            request.project,
+            request.messages,
+            in_blocks=facts.cache == "explicit",
+            images=images,
         )
         return transport.WireRequest(
             provider=facts.provider,
