@@ -1,0 +1,296 @@
+"""The door to the providers: the only module that knows LiteLLM.
+
+It takes and gives plain records, so that it could live in a process of its own. Each `stream` is one request, with
+no retry and no fallback behind anybody's back, and without LiteLLM's wrapper around the stream: see `chunks`.
+"""
+
+import asyncio
+import gc
+import importlib
+import logging
+import os
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import aclosing, contextmanager
+from typing import Any
+
+from pydantic import Field, SecretStr
+
+from kcode import __version__
+from kcode.errors import KcodeError
+from kcode.events import Effort
+from kcode.llm.chunks import BadStream, Reader, data_lines
+from kcode.llm.deltas import Delta
+from kcode.llm.troubles import Whom, trouble_of
+from kcode.messages import Record
+
+SWITCHES = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it asks GitHub
+    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
+    "LITELLM_OFFLINE_MODE": "true",  # from 1.109 on: for all that it fetches
+    "LITELLM_MODE": "PRODUCTION",  # else it loads the .env of whatever repository it lies in
+    "LITELLM_LOG": "CRITICAL",
+    "LITELLM_SUPPRESS_STARTUP_OUTPUT": "true",
+    "HF_HUB_OFFLINE": "1",  # else it downloads tokenizers
+}
+LONGEST_SLICE = 0.01
+"""Seconds that a burst of chunks may hold the event loop."""
+GRACE = 5.0
+"""Seconds to wait for token counts and the end of the stream, when the answer itself is whole."""
+CONNECT = 20.0
+"""Seconds for a connection to stand."""
+LONGEST = 24 * 3600.0
+"""Seconds for an answer: silence is watched here, not below, where comments that keep a line open are news."""
+NO_KEY = "none"
+"""Sent where no key is needed: else LiteLLM takes one from the environment and tells it to a stranger."""
+
+
+class WireRequest(Record):
+    provider: str
+    """Its name for people."""
+    model: str
+    """In LiteLLM's spelling."""
+    messages: list[dict[str, Any]] = Field(repr=False)
+    tools: list[dict[str, Any]] = Field(default=[], repr=False)
+    max_tokens: int
+    effort: Effort | None = None
+    """None for models that do not reason."""
+    base_url: str | None = None
+    key: SecretStr | None = None
+    key_hint: str = "the key"
+    """Where the key is from, for the advice on a refused one: `ANTHROPIC_API_KEY`."""
+    headers: dict[str, str] = Field(default={}, repr=False)
+    extra: dict[str, Any] = Field(default={})
+    """Further fields of the request's body, such as `prompt_cache_key`."""
+    silence: float = 180.0
+    """Seconds without any news after which the provider is given up."""
+
+
+ANTHROPIC_BUDGETS = {"low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192}
+"""Tokens of thinking that LiteLLM asks of older Claude models; they must be fewer than max_tokens."""
+
+
+_loading: Future[Any] | None = None
+_lock = threading.Lock()
+
+
+def start_import() -> None:
+    """Begins to load LiteLLM in a thread: seconds of work, while the caller's event loop stays free."""
+    global _loading
+    with _lock:
+        if _loading is None:
+            _loading = Future()
+            _loading.set_running_or_notify_cancel()
+            threading.Thread(target=_load, args=(_loading,), name="import of litellm", daemon=True).start()
+
+
+async def ready() -> None:
+    """Returns when requests can be made; loads LiteLLM if nobody did."""
+    await _litellm()
+
+
+async def stream(request: WireRequest, hear: Callable[[Delta], None]) -> None:
+    """One attempt. Tells what arrives, as it arrives, and a `FinishDelta` at the end of a whole answer.
+
+    Raises ProviderError for every failure; what was told before it is all that came. When cancelled, at
+    whatever point, it closes the connection before it returns.
+    """
+    reader = Reader(guesses_reasoning=request.model.startswith("anthropic/"))
+    failure = await _hear_all(request, reader, hear) or _end(reader, hear)
+    if (
+        failure is not None
+    ):  # raised here, outside of any `except`: no way leads from it to frames that hold the key
+        raise trouble_of(failure, _whom(request), has_begun=reader.has_begun)
+
+
+async def _hear_all(request: WireRequest, reader: Reader, hear: Callable[[Delta], None]) -> Exception | None:
+    """Until the stream ends. What went wrong, unless the answer was whole by then."""
+    litellm = await _litellm()
+    clock_of = asyncio.get_running_loop().time
+    try:
+        async with (
+            asyncio.timeout(request.silence) as clock,
+            aclosing(_chunks(litellm, request, reader)) as chunks,
+        ):
+            slice_began = clock_of()
+            async for chunk in chunks:
+                deltas = list(reader.read(chunk))
+                for delta in deltas:
+                    hear(delta)
+                now = clock_of()
+                if deltas or reader.stop is not None:
+                    clock.reschedule(now + (request.silence if reader.stop is None else GRACE))
+                if now - slice_began > LONGEST_SLICE:
+                    await asyncio.sleep(0)
+                    slice_began = clock_of()
+    except (TimeoutError, _Lost, BadStream) as error:
+        return error if reader.stop is None else None
+    return None
+
+
+def _end(reader: Reader, hear: Callable[[Delta], None]) -> BadStream | None:
+    try:
+        for delta in reader.end():
+            hear(delta)
+    except BadStream as error:
+        return error
+    return None
+
+
+class _Lost(Exception):
+    """Something went wrong at LiteLLM or below: that is its cause."""
+
+
+async def _chunks(litellm: Any, request: WireRequest, reader: Reader) -> AsyncGenerator[Any, None]:
+    """What LiteLLM's wrapper would read, were it asked. Raises _Lost."""
+    response: Any = None
+    lines: Any = None
+    try:
+        response = await litellm.acompletion(**_arguments(request))
+        raw = response.completion_stream or await response.fetch_stream()
+        reader.has_begun = True
+        _check_that_it_is_no_page(response)
+        lines = getattr(raw, "streaming_response", None)
+        if lines is not None:
+            raw.streaming_response = data_lines(lines, reader.look)
+        async for chunk in raw:
+            yield chunk
+    except Exception as error:
+        raise _Lost from error
+    finally:
+        if hasattr(lines, "aclose"):
+            await lines.aclose()
+        if response is not None:
+            await response.aclose()
+
+
+def _check_that_it_is_no_page(response: Any) -> None:
+    headers = {
+        str(name).lower(): str(value) for name, value in dict(response._response_headers or {}).items()
+    }
+    if "html" in headers.get("content-type", ""):
+        raise BadStream("garbled", "a web page came")
+
+
+def _arguments(request: WireRequest) -> dict[str, Any]:
+    import httpx
+
+    arguments = {
+        "model": request.model,
+        "messages": request.messages,
+        "max_tokens": request.max_tokens,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "api_key": request.key.get_secret_value() if request.key else NO_KEY,
+        "extra_headers": _headers(request),
+        "timeout": httpx.Timeout(LONGEST, connect=CONNECT),
+        "max_retries": 0,
+        "num_retries": 0,
+        "drop_params": True,
+        "no-log": True,
+        "_skip_mcp_handler": True,  # some versions want the package mcp for every call of a tool
+        **request.extra,
+    }
+    if request.tools:
+        arguments["tools"] = request.tools
+    if request.base_url:
+        arguments["api_base"] = request.base_url
+    if effort := _effort(request):
+        arguments["reasoning_effort"] = effort
+    return arguments
+
+
+def _headers(request: WireRequest) -> dict[str, str]:
+    headers = {"User-Agent": f"kcode/{__version__}"}
+    if request.model.startswith("openrouter/"):
+        headers |= {"X-Title": "kcode", "HTTP-Referer": ""}
+    return headers | request.headers
+
+
+def _effort(request: WireRequest) -> str | None:
+    return request.effort
+
+
+def _whom(request: WireRequest) -> Whom:
+    return Whom(
+        provider=request.provider,
+        model=request.model,
+        key_hint=request.key_hint,
+        place=request.base_url or f"that {request.provider} is in service",
+        secrets=(*([request.key] if request.key else []), *map(SecretStr, request.headers.values())),
+    )
+
+
+async def _litellm() -> Any:
+    start_import()
+    assert _loading is not None
+    return await asyncio.wrap_future(_loading)
+
+
+def _load(loading: Future[Any]) -> None:
+    try:
+        with _gc_paused(), _switched():
+            import litellm
+
+            _silence(litellm)
+            _warm_up(litellm)
+    except Exception as error:
+        loading.set_exception(KcodeError(f"LiteLLM cannot be loaded ({error!r}). Install kcode again."))
+    else:
+        loading.set_result(litellm)
+
+
+@contextmanager
+def _gc_paused() -> Iterator[None]:
+    """Collections would take a third of the time, and later 200 ms each, were all this not set aside."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
+
+
+@contextmanager
+def _switched() -> Iterator[None]:
+    """LiteLLM reads its switches while it is imported. The commands that kcode starts must not find them."""
+    before = {name: os.environ.get(name) for name in SWITCHES}
+    os.environ.update(SWITCHES)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _silence(litellm: Any) -> None:
+    litellm.suppress_debug_info = True
+    litellm.telemetry = False
+    litellm.disable_hf_tokenizer_download = True
+    litellm.disable_anthropic_gemini_context_caching_transform = True
+    for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [logging.NullHandler()]
+        logger.propagate = False
+
+
+def _warm_up(litellm: Any) -> None:
+    """One request on each wire that goes nowhere: what they import and build would hold the loop later."""
+    import httpx
+    import openai
+
+    importlib.import_module("anyio._backends._asyncio")
+    nowhere = httpx.MockTransport(lambda _: httpx.Response(200, text="data: [DONE]\n\n"))
+    sdk = openai.OpenAI(api_key=NO_KEY, http_client=httpx.Client(transport=nowhere))
+    plain = litellm.HTTPHandler(client=httpx.Client(transport=nowhere))
+    for model, client in (("openai/none", sdk), ("anthropic/none", plain)):
+        request = WireRequest(
+            provider="", model=model, messages=[{"role": "user", "content": "-"}], max_tokens=1
+        )
+        litellm.completion(**_arguments(request), client=client)
