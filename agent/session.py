@@ -1,16 +1,19 @@
 """A session: what a front end holds. It listens, prompts, answers, cancels, switches; all else follows from events."""
 
 import asyncio
+import json
 import logging
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kcode import __version__
 from kcode.agent import loop, prompt
 from kcode.agent.approvals import Approvals
 from kcode.agent.task import Conversation, Task
-from kcode.errors import BadInput
+from kcode.errors import BadInput, ToolError
 from kcode.events import (
     BudgetSet,
     Effort,
@@ -23,17 +26,22 @@ from kcode.events import (
     SessionNamed,
     SessionStarted,
     TaskStarted,
+    ToolStarted,
 )
 from kcode.llm.client import Client
-from kcode.messages import Image, Prompt, ToolResult
+from kcode.messages import Image, Prompt, ToolCall, ToolResult
 from kcode.modes.mode import Mode
 from kcode.tools.jobs import Jobs
-from kcode.tools.tool import Toolbox, Workspace
+from kcode.tools.tool import Output, Toolbox, Workspace
 
 log = logging.getLogger(__name__)
 
 MAIN = "main"
 """Id of the task that the user talks to."""
+USER = "user"
+"""In place of a task's id, for what the user does without a model."""
+LITTLE = 4
+"""Messages that are not worth a summary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,8 @@ class Session:
         self.root = root
         self._equipment = equipment
         self._listeners: list[Listener] = []
-        self._running: asyncio.Task[str] | None = None
+        self._running: asyncio.Task[Any] | None = None
+        self._overheard: list[str] = []
         self._place_told = False
         self._mode_told: str | None = None
         self.past = tuple(past)
@@ -110,11 +119,60 @@ class Session:
         """Go on with what is open. BadInput when nothing is."""
         if self.task.conversation.is_at_rest and not self.task.inbox:
             raise BadInput("The last task is finished, there is nothing to go on with. Say what to do next.")
-        self._running = asyncio.ensure_future(loop.run(self.task))
+        self._running = running = asyncio.ensure_future(loop.run(self.task))
         try:
-            return await self._running
+            return await running
         finally:
             self._running = None
+
+    def take_back(self) -> Prompt | None:
+        """The newest message that the model was not told yet, unsaid; None when it heard them all."""
+        if not self.task.inbox:
+            return None
+        self._place_told, self._mode_told = False, None  # its notes are unsaid, too
+        return self.task.inbox.pop()
+
+    async def command(self, command: str) -> None:
+        """Run the user's own command, outside of the conversation: the model hears of it with the next prompt."""
+        call_id = f"user-{secrets.token_hex(4)}"
+        call = ToolCall(id=call_id, name="shell", arguments=json.dumps({"command": command}))
+        tool = self._equipment.tools.open(call)
+        self._hear(ToolStarted(task=USER, call_id=call_id, name="shell", title=f"! {' '.join(command.split())}"))
+        output = Output(text=loop.NOT_FINISHED, ok=False)
+        try:
+            self._running = asyncio.ensure_future(tool.run(self.task.workspace, call_id))
+            output = await self._running
+        except ToolError as error:
+            output = Output(text=str(error), ok=False)
+        finally:
+            self._running = None
+            self._hear(MessageAdded(task=USER, message=ToolResult(call_id=call_id, **dict(output))))
+            self._overheard.append(f"The user ran `{command}`:\n{output.text}")
+
+    async def condense(self) -> None:
+        """Replace the conversation by a summary, now. BadInput when there is little of it, or while at work."""
+        if self.is_working:
+            raise BadInput("The model is at work: wait for it, or stop it, then condense.")
+        if len(self.task.conversation.messages) < LITTLE:
+            raise BadInput("There is little to condense yet.")
+        self._running = asyncio.ensure_future(loop.make_room(self.task))
+        try:
+            await self._running
+        finally:
+            self._running = None
+
+    def set_budget(self, micro_dollars: int | None) -> None:
+        """The session may spend so much in all; None: no limit."""
+        if micro_dollars != self.task.conversation.budget:
+            self.task.tell(BudgetSet(task=MAIN, micro_dollars=micro_dollars))
+
+    @property
+    def is_working(self) -> bool:
+        return self._running is not None
+
+    @property
+    def modes(self) -> dict[str, Mode]:
+        return self._equipment.modes
 
     def rename(self, name: str) -> None:
         """What lists call the session."""
@@ -191,6 +249,8 @@ class Session:
         if self._mode_told != said.mode:
             parts.append(prompt.mode_text(self.task.mode))
         self._place_told, self._mode_told = True, said.mode
+        parts += self._overheard
+        self._overheard = []
         return "\n".join(part for part in parts if part)
 
     def _hear(self, event: Event) -> None:
