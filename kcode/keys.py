@@ -71,12 +71,6 @@ def find_key(provider: str, variables: Sequence[str] = (), where: str | None = N
     return _from_environment(variables) or _from_keyring(provider) or _from_file(provider)
 
 
-def list_keys(providers: Iterable[tuple[str, Sequence[str]]]) -> dict[str, Key]:
-    """Those of the (provider, variables) that have a key."""
-    found = ((provider, find_key(provider, variables)) for provider, variables in providers)
-    return {provider: key for provider, key in found if key}
-
-
 def store_key(provider: str, value: SecretStr, *, in_file: bool = False) -> Place:
     """Keeps the key in the keyring, or `in_file`. KcodeError with the ways out when it was not kept."""
     text = value.get_secret_value()
@@ -88,8 +82,8 @@ def store_key(provider: str, value: SecretStr, *, in_file: bool = False) -> Plac
         if _ask_keyring(lambda ring: ring.get_password(KEYRING_NAME, provider)) == text:
             return "keyring"
     except _NoKeyring as trouble:
-        raise KcodeError(_not_kept(provider, str(trouble))) from None
-    raise KcodeError(_not_kept(provider, "it did not give the key back"))
+        raise KcodeError(not_kept(provider, str(trouble))) from None
+    raise KcodeError(not_kept(provider, "it did not give the key back"))
 
 
 def delete_key(provider: str) -> list[Place]:
@@ -192,9 +186,11 @@ def _write_file(keys: dict[str, str]) -> None:
         raise KcodeError(f"{file} cannot be written: {error.strerror}.") from None
 
 
-def _not_kept(provider: str, trouble: str) -> str:
+def not_kept(provider: str, trouble: str, variables: Sequence[str] = ()) -> str:
+    """What to tell the user when the keyring cannot be used: the ways without it."""
+    variable = " or ".join(variables) or "the provider's environment variable"
     return (
         f"The key of {provider} was not kept: this machine's keyring cannot be used ({trouble}). "
-        f"Set the provider's environment variable instead, or keep the key in a file that only you can read: "
+        f"Set {variable} in the environment, or keep the key in a file that only you can read: "
         f"kcode auth login {provider} --in-file"
     )

@@ -88,7 +88,7 @@ class Catalog:
             base_url=provider.base_url,
             headers=terms.headers,
             key_names=provider.key_names,
-            key_from=terms.key or ("none" if provider.is_local else None),
+            key_from=self._key_from(provider),
             window=entry.get("max_input_tokens"),
             max_output=entry.get("max_output_tokens"),
             price=self._price(id, model, cache, is_local),
@@ -110,12 +110,16 @@ class Catalog:
         for name in dict.fromkeys([*PROVIDERS, *self.settings.providers]):
             yield self._provider(name)
 
+    def key_of(self, provider: Provider) -> Key | None:
+        """The key of a provider, wherever the settings say that it is; None when there is none."""
+        return find_key(provider.name, provider.key_names, self._key_from(provider))
+
     def search(self, query: str = "", provider: str | None = None) -> list[str]:
-        """Ids of the models in the map, in service, that hold every word of the query; sorted."""
+        """Ids that hold every word of the query: models in service in the map, and those of the settings."""
         words = query.lower().split()
         return sorted(
             id
-            for id in self._known()
+            for id in set(self._known())
             if all(word in id.lower() for word in words) and provider in (None, id.partition("/")[0])
         )
 
@@ -128,11 +132,20 @@ class Catalog:
         ]
         return list(dict.fromkeys(near))[:count]
 
+    def _key_from(self, provider: Provider) -> str | None:
+        terms = self.settings.providers.get(provider.name, Terms())
+        return terms.key or ("none" if provider.is_local else None)
+
     def _known(self) -> Iterator[str]:
+        """Ids of the settings and of the map, one may come twice. What is on this machine only its servers know."""
+        for id in (*self.settings.prices, *self.settings.models.values()):
+            if id.partition("/")[0] in {*PROVIDERS, *self.settings.providers}:
+                yield id
         today = date.today()
         for key, entry in self.map.entries.items():
             provider = entry.get("litellm_provider")
-            if provider in PROVIDERS and entry.get("mode") in CHAT_MODES and not key.startswith("ft:"):
+            row = PROVIDERS.get(provider or "")
+            if row and not row.is_local and entry.get("mode") in CHAT_MODES and not key.startswith("ft:"):
                 retires = _date(entry)
                 if retires is None or retires > today:
                     yield key if key.startswith(f"{provider}/") else f"{provider}/{key}"
@@ -193,8 +206,7 @@ def default_model(mode: str, settings: Settings) -> str:
         return chosen
     catalog = Catalog(settings)
     for provider in catalog.providers():
-        terms = settings.providers.get(provider.name, Terms())
-        if provider.preferred and find_key(provider.name, provider.key_names, terms.key):
+        if provider.preferred and catalog.key_of(provider):
             return f"{provider.name}/{_preferred(provider, catalog.map)}"
     raise NoKey(
         "No model is set, and no key was found. Either set a provider's key in the environment "

@@ -103,7 +103,7 @@ def trouble(error: sqlite3.Error, path: Path) -> Exception:
             return KcodeError(f"The ledger {path} cannot be written any more ({error}).")
         case found if found in DAMAGED:
             return KcodeError(
-                f"The ledger {path} is damaged ({error}). Start kcode anew: it begins another one."
+                f"The ledger {path} is damaged ({error}). Move it away: kcode begins a new one."
             )
         case _:
             return error

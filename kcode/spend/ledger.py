@@ -273,7 +273,7 @@ def _unpriced(model: str) -> str:
 def _too_much(limit: int, used: int, upper_bound: int) -> str:
     enough = f"{math.ceil((used + upper_bound) / 10_000) / 100:.2f}"
     return (
-        f"The next request may cost up to {dollars(upper_bound)}, and only {dollars(max(limit - used, 0))} of "
-        f"the session's {dollars(limit)} are left. Raise the budget: `/budget {enough}` or `--max-budget-usd "
+        f"The next request may cost up to {dollars(upper_bound)}, and {dollars(max(limit - used, 0))} of the "
+        f"session's {dollars(limit)} is left. Raise the budget: `/budget {enough}` or `--max-budget-usd "
         f"{enough}`; or go on with a cheaper model or a shorter conversation."
     )

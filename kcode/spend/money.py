@@ -31,12 +31,12 @@ def plain_dollars(micro: int | None) -> str | None:
 
 
 def tokens(count: int) -> str:
-    """`950`, `12.3k`, `1.23M`."""
+    """`950`, `12.3k`, `200k`, `1.23M`."""
     if count < 1_000:
         return str(count)
     if count < 999_950:
-        return f"{count / 1_000:.1f}k"
-    return f"{count / MICRO:.2f}M"
+        return f"{count / 1_000:.1f}".removesuffix(".0") + "k"
+    return f"{count / MICRO:.2f}".removesuffix(".00") + "M"
 
 
 def _amount(micro: int) -> str:

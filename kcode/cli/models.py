@@ -1,0 +1,96 @@
+"""`kcode models`: what can be asked, how much it reads at once, and what it costs."""
+
+import json
+from collections.abc import Iterable
+
+import click
+
+from kcode import settings
+from kcode.errors import BadInput
+from kcode.llm.catalog import Catalog, ModelFacts
+from kcode.llm.servers import Server, ask_servers
+from kcode.spend.money import tokens
+from kcode.spend.table import table
+from kcode.tools.visible import visible
+
+HEAD = ["model", "window", "input", "output", "cached", "tools", "images", "cache", "price from"]
+LEFT = frozenset({0, 5, 6, 7, 8})
+
+
+@click.command(help="Models with their windows and prices. QUERY: words that are in the name.")
+@click.argument("query", nargs=-1)
+@click.option("--provider", metavar="NAME", help="Only of this provider.")
+@click.option(
+    "--local", is_flag=True, help="Ask the servers on this machine (Ollama, LM Studio, vLLM, your own)."
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs; prices in dollars per million tokens.")
+@click.option("--limit", type=click.IntRange(1), default=40, show_default=True, help="At most so many.")
+def command(query: tuple[str, ...], provider: str | None, local: bool, as_json: bool, limit: int) -> None:
+    catalog = Catalog(settings.load([settings.user_file()]))
+    names = {row.name for row in catalog.providers()}
+    if provider is not None and provider not in names:
+        raise BadInput(f"There is no provider {provider!r}. Known are {', '.join(sorted(names))}.")
+    named = {word.partition("/")[0].lower() for word in query} | {provider}
+    servers = ask_servers(row for row in catalog.providers() if row.is_local and (local or row.name in named))
+    found = _found(catalog, " ".join(query), provider, servers, only_local=local)
+    if as_json:
+        click.echo(json.dumps([_data(facts) for facts in found[:limit]], indent=2))
+        return
+    for line in _lines(catalog, " ".join(query), found, limit):
+        click.echo(visible(line))
+    for line in _about(servers):
+        click.echo(visible(line), err=True)
+
+
+def _found(
+    catalog: Catalog, query: str, provider: str | None, servers: Iterable[Server], *, only_local: bool
+) -> list[ModelFacts]:
+    """What the servers hold, then what the map knows."""
+    words = query.lower().split()
+    windows = {id: window for server in servers for id, window in server.models.items()}
+    held = [id for id in windows if all(word in id.lower() for word in words)]
+    known = [] if only_local else [id for id in catalog.search(query, provider) if id not in windows]
+    facts = [catalog.model(id) for id in (*held, *known)]
+    return [one.model_copy(update={"window": one.window or windows.get(one.id)}) for one in facts]
+
+
+def _lines(catalog: Catalog, query: str, found: list[ModelFacts], limit: int) -> Iterable[str]:
+    if not found:
+        near = catalog.suggest(query) if query else []
+        yield "No model of that name." + (f" Near: {', '.join(near)}." if near else "")
+        return
+    yield from table([HEAD, *map(_cells, found[:limit])], LEFT)
+    if len(found) > limit:
+        yield f"… and {len(found) - limit} more: narrow the query, or --limit {len(found)}."
+    yield f"Prices in dollars per million tokens; {catalog.map.source}, installed {catalog.map.date}."
+    yield "?: unknown. +: dearer with much input, or cheaper at night."
+
+
+def _cells(facts: ModelFacts) -> list[str]:
+    price = facts.price
+    more = "+" if price and (price.tiers or price.off_peak) else ""
+    return [
+        facts.id,
+        tokens(facts.window) if facts.window else "?",
+        f"{price.input}{more}" if price else "?",
+        f"{price.output}{more}" if price else "?",
+        f"{price.cached}{more}" if price else "?",
+        _yes(facts.calls_tools),
+        _yes(facts.takes_images),
+        facts.cache,
+        price.source.partition(" ")[0] if price else "",
+    ]
+
+
+def _yes(fact: bool | None) -> str:
+    return {True: "yes", False: "no", None: "?"}[fact]
+
+
+def _about(servers: Iterable[Server]) -> Iterable[str]:
+    for server in servers:
+        if server.trouble:
+            yield f"! {server.provider.title} at {server.provider.base_url}: {server.trouble}"
+
+
+def _data(facts: ModelFacts) -> dict[str, object]:
+    return facts.model_dump(mode="json", exclude={"headers"})
