@@ -1,0 +1,116 @@
+"""What the engine tells the screen besides events, and what the screen asks of whoever opens sessions."""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from kcode.agent.session import Session
+from kcode.events import Effort, Event, Listener
+from kcode.llm.catalog import ModelFacts
+from kcode.modes.mode import Mode
+from kcode.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A session that the user wants to be in."""
+
+    kind: Literal["asked", "new", "resume", "fork"] = "asked"
+    """`asked`: as the command line says."""
+    session: str = ""
+    """Its id, for `resume` and `fork`."""
+    model: str | None = None
+    """`provider/name`, chosen on the screen because the settings lead to none."""
+    budget: int | None = None
+    """Micro-dollars that are left of the session before, for `new`."""
+
+
+class Started(Protocol):
+    """A session that is ready for its first prompt."""
+
+    @property
+    def session(self) -> Session: ...
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def notices(self) -> list[str]: ...
+    @property
+    def put_away(self) -> ExitStack: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What the command line lends to the screen."""
+
+    open: Callable[[Wish, Listener], Started]
+    """The session, with the listener told all that happens from its first event on; KcodeError when it cannot be."""
+    report: Callable[[Exception], str]
+    """Writes a bug down; where to, as the rest of a sentence."""
+    root: Path
+    """The folder that is worked in."""
+    prompt: str = ""
+    """What to say first."""
+    demo: Callable[[], ExitStack] | None = None
+    """Makes the next session a demonstration; to be closed at the end. None where this already is one."""
+    keeps_sessions: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    session: str
+    root: Path
+    past: tuple[Event, ...]
+    notices: tuple[str, ...]
+    modes: Mapping[str, Mode]
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Mode and model of the next request, and what is known of the model."""
+
+    mode: str
+    model: str
+    effort: Effort | None
+    facts: ModelFacts | None
+    """None: the name leads to no model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """Whether the model, or a command of the user's, is at work."""
+
+    is_working: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """What the user said and the model has not been told yet."""
+
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """Queued messages that nobody will hear, since the work was stopped."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotOpened:
+    text: str
+    wants_key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Broke:
+    """The engine died of a bug; what to do."""
+
+    text: str
+
+
+Word = Opened | Chosen | Working | Queued | GivenBack | NotOpened | Broke
+Told = Event | Word
