@@ -1,0 +1,283 @@
+"""What may happen without asking: rules, the permission mode, and what is protected from both.
+
+The first that has something to say decides: a deny rule; the mode `plan`; `yolo`; an ask rule; protection; an allow
+rule; the border of the workspace; the mode. Of a command every part is judged, and the strictest word holds.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Literal
+
+from kcode import settings
+from kcode.agent.commands import Part, Redirection, Simple, Unclear, parts
+from kcode.agent.programs import Word, name_of, names_in, surprise
+from kcode.agent.protected import WHY, is_secret, protection
+from kcode.agent.rules import Rule, rule
+from kcode.errors import ToolError
+from kcode.tools.tool import Group, Tool, Workspace
+
+Verdict = Literal["allow", "ask", "deny"]
+STRICTNESS: dict[Verdict, int] = {"allow": 0, "ask": 1, "deny": 2}
+
+PLAN = "Plan mode only reads: change nothing, run no command, and say what you would do."
+
+QUIET = {"true", "false", ":", "echo", "pwd", "exit", "return", "break", "continue", "wait", "sleep"}
+QUIET_WHEN_SEEN = {"printf", "test", "["}
+"""Builtins of the shell that change nothing; the latter when all of their words are known."""
+
+HARMLESS_VARIABLES = names_in(
+    "CI NO_COLOR FORCE_COLOR TERM LANG LC_ALL TZ COLUMNS LINES DEBUG VERBOSE RUST_BACKTRACE NODE_ENV "
+    "PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE PYTHONHASHSEED"
+)
+MEANINGFUL_VARIABLES = {"http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy"}
+"""Other names in lower case are the script's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    verdict: Verdict
+    reason: str
+    """Of a deny a sentence for the model, else some words for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    part: str
+    decision: Decision
+
+
+class Permissions:
+    """The settings' rules with the flags', the mode, and what the user has granted in the session."""
+
+    def __init__(self, chosen: settings.Permissions, *, yolo: bool = False) -> None:
+        """BadInput when a rule is none."""
+        self.mode = chosen.mode
+        self.yolo = yolo
+        """The user's word: nothing is asked."""
+        self._deny, self._ask, self._allow = (
+            tuple(map(rule, texts)) for texts in (chosen.deny, chosen.ask, chosen.allow)
+        )
+        self._granted: set[tuple[str, str]] = set()
+
+    def decide(self, tool: Tool, workspace: Workspace) -> Decision:
+        """ToolError when the target is no path at all."""
+        match tool.group:
+            case "command":
+                judged = self.explain(tool.target(), workspace, tool.name)
+                return max((one.decision for one in judged), key=lambda one: STRICTNESS[one.verdict])
+            case "read" | "edit" as group:
+                return self._file(tool.name, group, tool.target() or ".", workspace)
+            case "delegate" | "outside" as group:
+                return self._other(tool.name, group, tool.target())
+
+    def explain(self, command: str, workspace: Workspace, tool: str = "shell") -> tuple[Judged, ...]:
+        """The parts that were seen in a command, and what is thought of each."""
+        seen = parts(command) or (Simple(()),)
+        moves = any(
+            isinstance(part, Simple) and name_of(part.words) in ("cd", "pushd", "popd") for part in seen
+        )
+        judged = tuple(Judged(shown(part), self._part(part, tool, workspace, moves)) for part in seen)
+        if (tool, command) in self._granted and all(one.decision.verdict != "deny" for one in judged):
+            return tuple(Judged(one.part, Decision("allow", "you allowed it")) for one in judged)
+        return judged
+
+    def grant(self, tool: Tool) -> None:
+        """The user's `always`, for this session: edits in the workspace, or else exactly this call."""
+        self._granted.add((tool.name, "" if tool.group == "edit" else tool.target()))
+
+    def _file(self, tool: str, group: Literal["read", "edit"], name: str, workspace: Workspace) -> Decision:
+        path = workspace.path(name)
+        paths = (path, Path(workspace.root, Path(name).expanduser()))
+        root, shown_path = workspace.root, workspace.shown(path)
+        if denied := self._path_rule(self._deny, tool, group, paths, root):
+            return Decision("deny", f"Denied by the rule {denied.text}.")
+        if self.mode == "plan" and group == "edit":
+            return Decision("deny", PLAN)
+        if self.yolo:
+            return Decision("allow", "yolo")
+        if asked := self._path_rule(self._ask, tool, group, paths, root):
+            return Decision("ask", f"the rule {asked.text}")
+        if protected := protection(paths, writes=group == "edit"):
+            verdict: Verdict = "deny" if protected == "git" else "ask"
+            why = f"{shown_path} is protected: {WHY[protected]}"
+            return Decision(verdict, f"{why}." if verdict == "deny" else why)
+        for one in self._allow:
+            if one.is_about(tool, group) and one.allows_path(path, root):
+                return Decision("allow", f"the rule {one.text}")
+        if not workspace.holds(path):
+            is_granted = (tool, name) in self._granted
+            return (
+                Decision("allow", "you allowed it")
+                if is_granted
+                else Decision("ask", f"{path} is outside of the workspace")
+            )
+        if group == "read" or self.mode in ("edits", "auto") or (tool, "") in self._granted:
+            return Decision("allow", f"it is in the workspace ({self.mode})")
+        return Decision("ask", "edits are asked for")
+
+    def _other(self, tool: str, group: Group, target: str) -> Decision:
+        def first(rules: Iterable[Rule]) -> Rule | None:
+            return next(
+                (one for one in rules if one.is_about(tool, group) and one.matches_text(target)), None
+            )
+
+        if denied := first(self._deny):
+            return Decision("deny", f"Denied by the rule {denied.text}.")
+        if self.mode == "plan" and group == "outside":
+            return Decision("deny", PLAN)
+        if self.yolo:
+            return Decision("allow", "yolo")
+        if asked := first(self._ask):
+            return Decision("ask", f"the rule {asked.text}")
+        if allowed := first(self._allow):
+            return Decision("allow", f"the rule {allowed.text}")
+        if group == "delegate" or self.mode == "auto" or (tool, target) in self._granted:
+            return Decision("allow", self.mode)
+        return Decision("ask", "it reaches out of the workspace")
+
+    def _part(self, part: Part, tool: str, workspace: Workspace, moves: bool) -> Decision:
+        match part:
+            case Simple():
+                return self._simple(part, tool, workspace)
+            case Unclear():
+                return self._unclear(part.reason, tool)
+            case Redirection(target=Word(text=text)):
+                is_relative = text is not None and not text.startswith(("/", "~"))
+                if text is None or part.target.is_pattern or (moves and is_relative):
+                    return self._unclear("which file it names is not known before", tool, "edit")
+                return self._redirection(text, part.writes, workspace)
+
+    def _redirection(self, name: str, writes: bool, workspace: Workspace) -> Decision:
+        try:
+            decision = self._file("edit" if writes else "read", "edit" if writes else "read", name, workspace)
+        except ToolError as error:
+            return Decision("ask", str(error))
+        in_temp = workspace.path(name).is_relative_to(Path(gettempdir()).resolve())
+        if decision.verdict == "ask" and self.mode == "auto" and in_temp and not is_secret(Path(name)):
+            return Decision("allow", "a temporary file")
+        return decision
+
+    def _simple(self, simple: Simple, tool: str, workspace: Workspace) -> Decision:
+        if forbidden := self._forbidden(simple.words, tool):
+            return forbidden
+        if self.yolo:
+            return Decision("allow", "yolo")
+        if secret := next(_secrets(simple.words), ""):
+            return Decision("ask", f"{secret} is protected: {WHY['secret']}")
+        if strange := next(filter(_is_meaningful, simple.assigned), ""):
+            return self._by_mode(tool, f"{strange} is set")
+        if simple.is_bare or not simple.words or self._is_quiet(simple.words, workspace):
+            return Decision("allow", "it changes nothing")
+        return self._allowed(simple.words, tool)
+
+    def _forbidden(self, words: tuple[Word, ...], tool: str) -> Decision | None:
+        answers = {
+            one: one.forbids_command(words) if words else one.pattern is None
+            for one in (*self._deny, *self._ask)
+            if one.is_about(tool, "command")
+        }
+        for one in self._deny:
+            if answers.get(one):
+                return Decision("deny", f"Denied by the rule {one.text}.")
+        if self.mode == "plan":
+            return Decision("deny", PLAN)
+        if self.yolo:
+            return None
+        for one, answer in answers.items():
+            if answer is not False:
+                return Decision(
+                    "ask", f"the rule {one.text}" if answer else f"it may be what {one.text} is about"
+                )
+        return None
+
+    def _allowed(self, words: tuple[Word, ...], tool: str) -> Decision:
+        reason = ""
+        for one in self._allow:
+            if not one.is_about(tool, "command"):
+                continue
+            if one.allows_command(words):
+                reason = surprise(words) if one.pattern else ""
+                if not reason:
+                    return Decision("allow", f"the rule {one.text}")
+        return self._by_mode(tool, reason or "commands are asked for")
+
+    def _by_mode(self, tool: str, reason: str) -> Decision:
+        """What no rule with a pattern is about."""
+        for one in self._allow:
+            if one.pattern is None and one.is_about(tool, "command"):
+                return Decision("allow", f"the rule {one.text}")
+        return Decision("allow", "auto") if self.mode == "auto" else Decision("ask", reason)
+
+    def _unclear(self, reason: str, tool: str, group: Group = "command") -> Decision:
+        """It may be anything: so may it be what a rule forbids."""
+        ruled = [
+            one
+            for one in (*self._deny, *self._ask)
+            if one.is_about(tool, "command") or one.is_about("edit", group)
+        ]
+        if any(one.pattern is None and one in self._deny for one in ruled):
+            return Decision("deny", f"Denied by the rule {ruled[0].text}.")
+        if self.mode == "plan":
+            return Decision("deny", PLAN)
+        if self.yolo:
+            return Decision("allow", "yolo")
+        return Decision("ask", reason) if ruled else self._by_mode(tool, reason)
+
+    def _is_quiet(self, words: tuple[Word, ...], workspace: Workspace) -> bool:
+        program = words[0].text
+        if program in QUIET:
+            return True
+        if program in QUIET_WHEN_SEEN:
+            return not surprise(words)
+        if program == "cd" and len(words) == 2 and words[1].is_known and words[1].text:
+            return workspace.holds(workspace.path(words[1].text))
+        return False
+
+    def _path_rule(
+        self, rules: Iterable[Rule], tool: str, group: Group, paths: Iterable[Path], root: Path
+    ) -> Rule | None:
+        return next(
+            (
+                one
+                for one in rules
+                if one.is_about(tool, group) and any(one.forbids_path(p, root) for p in paths)
+            ),
+            None,
+        )
+
+
+def shown(part: Part) -> str:
+    """A part as `kcode permissions check` shows it."""
+    match part:
+        case Simple(words, assigned):
+            return " ".join(
+                [f"{name}=…" for name in assigned] + ["…" if w.text is None else w.text for w in words]
+            )
+        case Redirection(target, writes):
+            return f"{'>' if writes else '<'} {'…' if target.text is None else target.text}"
+        case Unclear(text):
+            return text
+
+
+def _secrets(words: tuple[Word, ...]) -> Iterator[str]:
+    """Words that name files with secrets, whatever the program makes of them."""
+    if words and words[0].text in QUIET:
+        return
+    for word in words[1:]:
+        text = word.text or ""
+        for name in {text, text.partition("=")[2]} if text.startswith("-") else {text}:
+            if is_secret(Path(name)) or (word.is_pattern and _may_be_secret(Path(name).name)):
+                yield name
+
+
+def _may_be_secret(pattern: str) -> bool:
+    return pattern.startswith((".", "[", "?")) and fnmatchcase(".env", pattern)
+
+
+def _is_meaningful(variable: str) -> bool:
+    if variable in HARMLESS_VARIABLES:
+        return False
+    return variable in MEANINGFUL_VARIABLES or not variable.islower()
