@@ -3,13 +3,13 @@
 import ipaddress
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+OUTER = dict(os.environ)
 SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL")
 OURS_OR_A_PROVIDERS = re.compile(
     r"(KCODE|LITELLM|OPENAI|ANTHROPIC|OPENROUTER|GEMINI|GOOGLE|AZURE|AWS|MOONSHOT|DEEPSEEK|OLLAMA|VERTEX\w*)(_|$)"
@@ -22,44 +22,6 @@ GIT_WITHOUT_THE_USER = {
     "GIT_AUTHOR_EMAIL": "ada@example.org",
     "GIT_COMMITTER_NAME": "Ada",
     "GIT_COMMITTER_EMAIL": "ada@example.org",
-}
-
-SAMPLE = {
-    "README.md": "# shop\n\nPrices and a cart. Run the tests with `python -m pytest`.\n",
-    ".gitignore": "__pycache__/\n.pytest_cache/\n",
-    "shop/__init__.py": '"""A small shop."""\n',
-    "shop/cart.py": '''\
-"""What is in the cart, and what it costs."""
-
-from shop.prices import price_of
-
-
-def total(cart: dict[str, int], discount: int = 0) -> int:
-    """Cents to pay for the cart (name -> how many), less `discount` percent."""
-    full = sum(price_of(name) * count for name, count in cart.items())
-    return full - full * discount
-''',
-    "shop/prices.py": '''\
-"""What a thing costs."""
-
-PRICES = {"apple": 30, "bread": 250, "tea": 420}
-
-
-def price_of(name: str) -> int:
-    """Cents."""
-    return PRICES[name]
-''',
-    "tests/test_cart.py": """\
-from shop.cart import total
-
-
-def test_two_apples_and_a_bread():
-    assert total({"apple": 2, "bread": 1}) == 310
-
-
-def test_ten_percent_off():
-    assert total({"tea": 1}, discount=10) == 378
-""",
 }
 
 
@@ -115,12 +77,14 @@ def kcode_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A git repository with one commit: a small Python package, of whose two tests one fails."""
-    root = tmp_path / "shop"
-    for name, text in SAMPLE.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "A small shop"]):
-        subprocess.run(["git", *command], cwd=root, check=True, stdin=subprocess.DEVNULL)
-    return root
+    """A git repository with one commit: the sample of the demo, a small shop of whose three tests one fails."""
+    from kcode.cli.demo import make_repository
+
+    make_repository(tmp_path / "shop")
+    return tmp_path / "shop"
+
+
+@pytest.fixture(scope="session")
+def outer_environment() -> dict[str, str]:
+    """As it was before the tests: for what must reach a package index, maybe through a proxy."""
+    return dict(OUTER)
