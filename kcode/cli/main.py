@@ -7,7 +7,7 @@ import sys
 
 from kcode import __version__
 
-FAILED, USAGE, CANCELLED, BROKEN_PIPE = 1, 2, 130, 141
+FAILED, CANCELLED = 1, 130
 
 
 def main() -> int:
@@ -37,7 +37,7 @@ def _guarded(arguments: list[str]) -> int:
         return _say("cancelled.", CANCELLED)
     except BrokenPipeError:
         _forget_output()
-        return BROKEN_PIPE
+        return FAILED
     except Exception as error:
         return _report(error, is_shown="--debug" in arguments)
 
