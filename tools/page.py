@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-LONGEST_LINE = 2_000
-"""Characters that are shown of a line."""
 PIECE = 1 << 18
 """Bytes read at once."""
 
@@ -19,13 +17,15 @@ class Window:
     first: int
     count: int
     size: int
+    longest: int = 2_000
+    """Characters that are shown of a line."""
 
 
 def page(pieces: Iterable[str], window: Window) -> tuple[list[str], int | None]:
     """The lines without their ends, long ones cut, and the number of the one that follows (None: the end)."""
     lines: list[str] = []
     size = 0
-    for line in _lines(_from_line(pieces, window.first)):
+    for line in _lines(_from_line(pieces, window.first), window.longest):
         size += len(line.encode(errors="replace")) + 1
         if len(lines) == window.count or (lines and size > window.size):
             return lines, window.first + len(lines)
@@ -55,11 +55,11 @@ def _from_line(pieces: Iterable[str], first: int) -> Iterator[str]:
         number = min(first, number + breaks)
 
 
-def _lines(pieces: Iterable[str]) -> Iterator[str]:
+def _lines(pieces: Iterable[str], longest: int) -> Iterator[str]:
     text, length = "", 0
     for piece in pieces:
         for part in io.StringIO(piece, newline="\n"):
-            text += part[: max(0, LONGEST_LINE - len(text))]
+            text += part[: max(0, longest - len(text))]
             length += len(part)
             if part.endswith("\n"):
                 yield _cut(text, length)

@@ -82,7 +82,7 @@ class Read(Tool):
         workspace.seen[path] = digest(data)
         if not data:
             return Output(text=f"{name} is empty.")
-        window = self._window or Window(1, len(data), 2 * len(data))
+        window = self._window or Window(1, len(data), 2 * len(data), len(data))
         total = text.content.count("\n") + (not text.content.endswith("\n"))
         return Output(text=_part(name, [text.content], window, f"{total} lines") + _announced(text.encoding))
 
@@ -91,7 +91,8 @@ class Read(Tool):
         """The part that was asked for."""
         if self.offset is None and self.limit is None:
             return None
-        return Window(max(1, self.offset or 1), min(max(1, self.limit or PART.count), PART.count), PART.size)
+        count = min(max(1, self.limit or PART.count), PART.count)
+        return Window(max(1, self.offset or 1), count, PART.size, max(PART.longest, PART.size // count))
 
 
 def _part(name: str, pieces: Iterable[str], window: Window, extent: str) -> str:

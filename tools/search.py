@@ -7,6 +7,8 @@ import stat
 from pathlib import Path
 from typing import ClassVar
 
+from pydantic import Field
+
 from kcode.errors import ToolError
 from kcode.tools.disk import KINDS
 from kcode.tools.environment import find_program
@@ -30,7 +32,7 @@ class Search(Tool):
     pattern: str
     path: str = "."
     glob: str | None = None
-    context: int = 0
+    context: int = Field(0, description="lines around each hit")
 
     def title(self) -> str:
         return f"Search {self.pattern!r}" + (f" in {self.path}" if self.path != "." else "")

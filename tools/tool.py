@@ -7,13 +7,15 @@ the arguments. Nothing is registered anywhere.
 import importlib
 import json
 import pkgutil
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 
 import kcode.tools
 from kcode.errors import ToolError
@@ -23,6 +25,10 @@ from kcode.tools.text import escaped
 
 Group = Literal["read", "edit", "command", "delegate", "outside"]
 """What modes and permissions speak about."""
+
+
+WANTED = {"type", "description", "items", "enum", "anyOf"}
+"""What providers understand of JSON Schema and models need to know; limits are checked, and said when broken."""
 
 
 class Output(Record):
@@ -89,6 +95,19 @@ class Tool(BaseModel):
     name: ClassVar[str]
     group: ClassVar[Group]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_meant(cls, arguments: Any) -> Any:
+        """Models send null for what they leave out, and a list as the text of its JSON."""
+        if not isinstance(arguments, dict):
+            return arguments
+        fields = cls.model_fields
+        return {
+            name: _as_list(value) if name in fields and _holds_list(fields[name]) else value
+            for name, value in arguments.items()
+            if value is not None or name not in fields or fields[name].is_required()
+        }
+
     def title(self) -> str:
         """The call in one line, for people: `Edit src/app.py`."""
         raise NotImplementedError
@@ -132,6 +151,10 @@ class Toolbox(dict[str, type[Tool]]):
             raise ToolError(
                 f"The arguments of {call.name} are no valid JSON ({error}). Send the call again."
             ) from None
+        if _has_half_character(call.arguments):
+            raise ToolError(
+                f"The arguments of {call.name} hold half a character (\\ud...). Send the call again."
+            )
         if not isinstance(arguments, dict):
             raise ToolError(f"The arguments of {call.name} must be a JSON object. Send the call again.")
         try:
@@ -158,6 +181,25 @@ def _is_tool(thing: object) -> bool:
     return isinstance(thing, type) and issubclass(thing, Tool) and thing is not Tool
 
 
+def _has_half_character(arguments: str) -> bool:
+    """Whether an escaped surrogate stands alone: no file and no process could take it."""
+    escapes = r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\\\|\\."
+    return any(escape[1] for escape in re.finditer(escapes, arguments))
+
+
+def _holds_list(field: FieldInfo) -> bool:
+    return get_origin(field.annotation) in (list, tuple)
+
+
+def _as_list(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value  # What is wrong with it, its validation says.
+
+
 def _prose(tool: type[Tool]) -> str:
     return " ".join((tool.__doc__ or "").split())
 
@@ -175,16 +217,16 @@ def _plain(schema: Any, definitions: dict[str, Any]) -> Any:
         return [_plain(item, definitions) for item in schema]
     if not isinstance(schema, dict):
         return schema
+    said = {key: value for key, value in schema.items() if key == "description"}
     if "$ref" in schema:
-        return _plain(definitions[schema["$ref"].rsplit("/", 1)[1]], definitions)
+        return _plain(definitions[schema["$ref"].rsplit("/", 1)[1]] | said, definitions)
     if "anyOf" in schema:
         branches = [branch for branch in schema["anyOf"] if branch != {"type": "null"}]
         if len(branches) == 1:
-            return _plain(branches[0] | {k: v for k, v in schema.items() if k == "description"}, definitions)
+            return _plain(branches[0] | said, definitions)
     if "properties" in schema:
         fields = {name: _plain(value, definitions) for name, value in schema["properties"].items()}
         return {"type": "object", "properties": fields} | (
             {"required": schema["required"]} if schema.get("required") else {}
         )
-    unwanted = {"title", "default", "additionalProperties"}
-    return {key: _plain(value, definitions) for key, value in schema.items() if key not in unwanted}
+    return {key: _plain(value, definitions) for key, value in schema.items() if key in WANTED}
