@@ -5,6 +5,7 @@ Asking is an event with an id; a front end answers by that id. Where nobody can 
 
 import asyncio
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from kcode.agent.permissions import Permissions
@@ -22,7 +23,7 @@ class Approvals:
     someone_answers: bool
     """Whether a front end shows questions to a person; if not, a question that policy leaves open ends the task."""
     _pending: dict[str, asyncio.Future[Answered]] = field(default_factory=dict)
-    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     async def check(self, tool: Tool, call_id: str, task: str, workspace: Workspace, tell: Listener) -> None:
         """Returns when the call may run. ToolError, for the model, when it may not; NeedsApproval when nobody can

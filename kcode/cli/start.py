@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kcode import paths, settings, trust
 from kcode.agent.approvals import Approvals
+from kcode.agent.permissions import Permissions
 from kcode.agent.session import MAIN, Equipment, Session
 from kcode.agent.task import Conversation
 from kcode.cli.options import RunOptions
@@ -67,7 +68,7 @@ def start(options: RunOptions, someone_answers: bool) -> Started:
             client=Client(chosen, catalog, ledger),
             tools=installed_tools(),
             modes=modes,
-            approvals=Approvals(permissions_for(chosen, options), someone_answers),
+            approvals=Approvals(Permissions(chosen.permissions, yolo=options.yolo), someone_answers),
             turns=chosen.limits.turns,
             output_tokens=chosen.limits.output_tokens,
             command_limit=chosen.timeouts.command,
