@@ -14,9 +14,6 @@ from kcode.errors import BadInput, KcodeError
 from kcode.paths import private_dir
 
 VERSION = 1
-BUSY_TIMEOUT = 10.0
-"""Seconds to wait for another kcode; a transaction takes about a millisecond."""
-
 SCHEMA = """
 CREATE TABLE requests (
     id TEXT PRIMARY KEY,
@@ -65,16 +62,16 @@ UNWRITABLE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_P
 NOT_OURS_TO_WRITE = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
-def opened(path: Path) -> tuple[sqlite3.Connection, str]:
+def opened(path: Path, patience: float) -> tuple[sqlite3.Connection, str]:
     """A connection to the file, made when it was not there, and a note for the user: "" when all is well.
 
     A file that is damaged is moved aside, never deleted, and a new one begun. Where nothing can be written, a
-    copy in memory takes its place. Raises BadInput for a file of a newer kcode, KcodeError when it is locked
-    or the disk is full.
+    copy in memory takes its place. `patience`: seconds to wait for another kcode that writes. Raises BadInput
+    for a file of a newer kcode, KcodeError when it is locked or the disk is full.
     """
     seen = _inode(path)
     try:
-        return _in_file(path), ""
+        return _in_file(path, patience), ""
     except sqlite3.Error as error:
         if code(error) in UNWRITABLE:
             return _in_memory(path)
@@ -86,8 +83,10 @@ def opened(path: Path) -> tuple[sqlite3.Connection, str]:
         raise KcodeError(f"The ledger {path} cannot be made: {error.strerror}.") from None
     if _inode(path) == seen:  # else another kcode has been quicker
         aside = _moved_aside(path)
-        return _in_file(path), f"The ledger was damaged: it is now {aside}, and a new one was begun."
-    return _in_file(path), ""
+        return _in_file(
+            path, patience
+        ), f"The ledger was damaged: it is now {aside}, and a new one was begun."
+    return _in_file(path, patience), ""
 
 
 def trouble(error: sqlite3.Error, path: Path) -> Exception:
@@ -113,13 +112,13 @@ def code(error: sqlite3.Error) -> int:
     return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
 
 
-def _in_file(path: Path) -> sqlite3.Connection:
+def _in_file(path: Path, patience: float) -> sqlite3.Connection:
     private_dir(path.parent)
     # Only ever created here, never opened: closing a file drops SQLite's locks on it for the whole process.
     if not path.exists():
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    connection = _connected(str(path))
+    connection = _connected(str(path), patience)
     try:
         _prepare(connection, path)
     except BaseException:
@@ -128,8 +127,8 @@ def _in_file(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _connected(name: str, *, uri: bool = False) -> sqlite3.Connection:
-    return sqlite3.connect(name, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False, uri=uri)
+def _connected(name: str, patience: float = 0.0, *, uri: bool = False) -> sqlite3.Connection:
+    return sqlite3.connect(name, timeout=patience, isolation_level=None, check_same_thread=False, uri=uri)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

@@ -26,6 +26,8 @@ from kcode.spend.total import Total
 
 State = Literal["reserved"] | SpendState
 TOKENS = tuple(Usage.model_fields)
+PATIENCE = 10.0
+"""Seconds to wait for another kcode that writes; it takes about a millisecond."""
 CLOCK_SLACK = 2.0
 """Seconds by which a process' start, as the system tells it, may be off."""
 
@@ -106,14 +108,14 @@ class Row:
 
 
 class Ledger:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: float = PATIENCE) -> None:
         """Opens the user's ledger, and closes what dead processes left behind.
 
         Raises KcodeError when it is locked or the disk is full, BadInput when it is of a newer kcode.
         """
         self.path = path
         self._lock = threading.Lock()
-        self._connection, self.note = database.opened(path)
+        self._connection, self.note = database.opened(path, patience)
         """`note`: what the user should know, once: that it is in memory only, or was begun anew."""
         self.close_abandoned()
 
