@@ -125,10 +125,10 @@ def _notes(rows: Sequence[Row]) -> list[str]:
         ours = dollars(sum(row.calculated or 0 for row in differing))
         theirs = dollars(sum(row.charged or 0 for row in differing))
         notes.append(
-            f"! {len(differing)} requests cost {theirs} by the provider's word, {ours} by the price list."
+            f"! Their provider charged {theirs} for {len(differing)} of them; by the price list it is {ours}."
         )
     if under_way:
-        notes.append(f"… {under_way} requests are under way.")
+        notes.append(f"… Under way: {under_way}.")
     return notes
 
 

@@ -331,8 +331,7 @@ def test_where_nothing_can_be_written_the_money_is_counted_in_memory() -> None:
 
 def be_nobody_special() -> None:
     """Even root keeps to file modes from here on."""
-    dropped = ctypes.CDLL(None).prctl(on_linux = pytest.mark.skipif(sys.platform != "linux", reason="wants /sys, or prctl")
-PR_CAPBSET_DROP, CAP_DAC_OVERRIDE)
+    dropped = ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE)
     assert dropped == 0 or os.geteuid() != 0
 
 

@@ -1,0 +1,113 @@
+import csv
+import json
+from datetime import datetime
+from pathlib import Path
+
+from kcode.messages import Usage
+from kcode.spend import report
+from kcode.spend.ledger import Row, State
+from kcode.spend.table import table
+
+
+def row(
+    charged: int | None = 1000,
+    *,
+    model: str = "anthropic/claude-sonnet-5-5",
+    mode: str = "code",
+    day: str = "2026-11-20",
+    root: str = "",
+    state: State = "settled",
+    calculated: int | None = None,
+    usage: Usage | None = None,
+) -> Row:
+    return Row(
+        id="1",
+        session="s1",
+        task="main",
+        mode=mode,
+        model=model,
+        provider=model.partition("/")[0],
+        purpose="chat",
+        root=root,
+        state=state,
+        usage=usage or Usage(fresh=100, cached=300, output=50),
+        charged=charged,
+        calculated=charged if calculated is None else calculated,
+        started=datetime.fromisoformat(f"{day}T12:00").timestamp(),
+    )
+
+
+def test_a_table_shows_the_dearest_first_with_its_share() -> None:
+    rows = [row(2_000, mode="ask"), row(5_000), row(3_000, usage=Usage(fresh=12_345, stored=1_000, output=7))]
+    assert report.as_text(rows, "mode") == [
+        "mode   requests  input  cached  output     cost",
+        "code          2  13.7k      2%      57  $0.0080  ████████    80%",
+        "ask           1    400     75%      50  $0.0020  ██          20%",
+        "total         3  14.1k      4%     107  $0.0100",
+    ]
+
+
+def test_what_is_not_known_is_said() -> None:
+    rows = [row(), row(None, model="x/y"), row(500, state="estimated"), row(None, state="reserved")]
+    lines = report.as_text(rows, "model")
+    assert lines[2].split() == ["x/y", "1", "400", "75%", "50", "$?", "0%"]
+    assert lines[3].split()[:6] == ["total", "3", "1.2k", "75%", "150", "≥~$0.0015"]
+    assert lines[4].startswith("~ Some requests were cut")
+    assert lines[5] == '≥ No price is known for x/y. Give it in the settings: [prices."x/y"].'
+    assert lines[6] == "… Under way: 1."
+
+
+def test_a_provider_that_reckons_otherwise_is_told_from_one_percent_on() -> None:
+    assert len(report.as_text([row(1010, calculated=1000)], "model")) == 3
+    lines = report.as_text([row(1011, calculated=1000), row(2000)], "model")
+    assert lines[-1] == "! Their provider charged $0.0010 for 1 of them; by the price list it is $0.0010."
+
+
+def test_days_and_months_stay_in_their_order() -> None:
+    rows = [row(1, day="2026-10-31"), row(2, day="2026-11-02"), row(9, day="2026-11-01")]
+    assert [group.name for group in report.grouped(rows, "day")] == ["2026-10-31", "2026-11-01", "2026-11-02"]
+    assert [(g.name, g.total.micro_dollars) for g in report.grouped(rows, "month")] == [
+        ("2026-10", 1),
+        ("2026-11", 11),
+    ]
+
+
+def test_repositories_are_named_from_the_home_folder_on() -> None:
+    rows = [row(3, root=f"{Path.home()}/shop"), row(2, root="/srv/shop"), row(1)]
+    assert [g.name for g in report.grouped(rows, "repo")] == ["~/shop", "/srv/shop", "(no repository)"]
+
+
+def test_json_has_whole_micro_dollars_and_every_digit() -> None:
+    data = json.loads(report.as_json([row(14_625), row(None, model="x/y")], "model"))
+    assert data["by"] == "model"
+    assert [group["model"] for group in data["groups"]] == ["anthropic/claude-sonnet-5-5", "x/y"]
+    assert data["total"] == {
+        "requests": 2,
+        "unknown_requests": 1,
+        "fresh": 200,
+        "cached": 600,
+        "stored": 0,
+        "stored_1h": 0,
+        "output": 100,
+        "reasoning": 0,
+        "micro_dollars": 14_625,
+        "dollars": "0.014625",
+        "is_estimate": False,
+        "is_at_least": True,
+    }
+
+
+def test_csv_can_be_read_by_a_spreadsheet() -> None:
+    lines = report.as_csv([row(14_625, model='odd,"model"')], "model").splitlines()
+    (read,) = csv.DictReader(lines)
+    assert (read["model"], read["micro_dollars"], read["dollars"]) == ('odd,"model"', "14625", "0.014625")
+
+
+def test_nothing_is_a_table_with_a_sum_of_nothing() -> None:
+    assert report.as_text([], "model")[-1].split() == ["total", "0", "0", "-", "0", "$0"]
+    assert json.loads(report.as_json([], "day"))["groups"] == []
+
+
+def test_a_table_is_as_wide_as_its_cells() -> None:
+    assert table([["a", "1", "x"], ["bbb", "22", ""]]) == ["a     1  x", "bbb  22"]
+    assert table([]) == []
