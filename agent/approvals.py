@@ -44,6 +44,7 @@ class Approvals:
                 title=tool.title(),
                 preview=preview,
                 reason=reason,
+                always=self.permissions.grantable(tool),
             )
             answer = await self._answer(asked, tell)
             if answer.answer not in ("once", "always"):

@@ -84,6 +84,10 @@ class Permissions:
             return tuple(Judged(one.part, Decision("allow", "you allowed it")) for one in judged)
         return judged
 
+    def grantable(self, tool: Tool) -> str:
+        """What `grant` would allow, in words."""
+        return "all edits in the workspace" if tool.group == "edit" else "exactly this call"
+
     def grant(self, tool: Tool) -> None:
         """The user's `always`, for this session: edits in the workspace, or else exactly this call."""
         self._granted.add((tool.name, "" if tool.group == "edit" else tool.target()))

@@ -12,6 +12,7 @@ from typing import Any
 from kcode import __version__
 from kcode.agent import loop, prompt
 from kcode.agent.approvals import Approvals
+from kcode.agent.permissions import Permissions
 from kcode.agent.task import Conversation, Task
 from kcode.errors import BadInput, ToolError
 from kcode.events import (
@@ -173,6 +174,11 @@ class Session:
     @property
     def modes(self) -> dict[str, Mode]:
         return self._equipment.modes
+
+    @property
+    def permissions(self) -> Permissions:
+        """What happens without asking; its `mode` may be changed at any time."""
+        return self._equipment.approvals.permissions
 
     def rename(self, name: str) -> None:
         """What lists call the session."""

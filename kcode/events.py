@@ -117,6 +117,8 @@ class ApprovalAsked(BaseEvent):
     """Exactly what will happen: the command, or the diff."""
     reason: str
     """Which rule or mode wants it asked."""
+    always: str = ""
+    """What the answer `always` allows from then on, in this session."""
 
 
 class QuestionAsked(BaseEvent):

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from kcode.agent.session import MAIN, Equipment, Session
 from kcode.agent.task import Conversation
 from kcode.cli.options import RunOptions
 from kcode.errors import BadInput
-from kcode.events import Event
+from kcode.events import Event, Listener
 from kcode.llm.catalog import Catalog, default_model, key_for
 from kcode.llm.client import Client
 from kcode.memory import log
@@ -37,8 +38,11 @@ class Started:
     put_away: ExitStack
 
 
-def start(options: RunOptions, someone_answers: bool) -> Started:
-    """Everything that can be wrong with options and settings is found here, before money is spent: BadInput."""
+def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listener] = ()) -> Started:
+    """Everything that can be wrong with options and settings is found here, before money is spent: BadInput.
+
+    The listeners are told all that happens from the first event on.
+    """
     root = folder(options.cd or Path.cwd())
     chosen, notices = settings_for(root, options)
     with ExitStack() as cleanup:
@@ -82,6 +86,8 @@ def start(options: RunOptions, someone_answers: bool) -> Started:
             if options.fork and past is not None:
                 shutil.copyfile(past, file.path)
             session.listen(file.append)
+        for listener in listeners:
+            session.listen(listener)
         session.begin(mode, model, effort, budget_for(options, chosen, said))
         if options.name:
             session.rename(options.name)
