@@ -109,6 +109,8 @@ class Reader:
 
     guesses_reasoning: bool = False
     """Whether LiteLLM counts the tokens of thinking itself, with another model's tokenizer: no fact then."""
+    reports_cost: bool = False
+    """Whether the provider tells the price, as OpenRouter does: elsewhere LiteLLM makes one up."""
     stop: Stop | None = None
     """Told by the provider; None: not yet."""
     has_begun: bool = False
@@ -256,11 +258,20 @@ class Reader:
         )
 
     def _count(self, raw: Any) -> Iterator[Delta]:
-        told = _usage(_plain(raw), self.guesses_reasoning) if raw else None
+        told = self._usage_in(_plain(raw)) if raw else None
         if told is not None and told != self._usage:
             self._usage = told
             if self.stop is None:
                 yield told
+
+    def _usage_in(self, raw: Json) -> UsageDelta | None:
+        usage = _usage(raw)
+        if usage is None:
+            return None
+        if self.guesses_reasoning:
+            usage = usage.model_copy(update={"reasoning": 0})
+        reported = _reported(raw) if self.reports_cost else None
+        return UsageDelta(usage=usage, reported_micro_dollars=reported, is_partial=True)
 
 
 def _get(thing: Any, name: str) -> Any:
@@ -271,7 +282,7 @@ def _plain(thing: Any) -> Any:
     return thing if isinstance(thing, dict) else thing.model_dump()
 
 
-def _usage(raw: Json, guesses_reasoning: bool) -> UsageDelta | None:
+def _usage(raw: Json) -> Usage | None:
     """Disjoint counts; None for counts that cannot be. LiteLLM's `prompt_tokens` hold the cached and stored ones.
 
     Where these stand: as OpenAI and LiteLLM have it, Moonshot (cached_tokens), OpenRouter (cache_write_tokens).
@@ -284,11 +295,11 @@ def _usage(raw: Json, guesses_reasoning: bool) -> UsageDelta | None:
     stored = raw.get("cache_creation_input_tokens") or of_input.get("cache_creation_tokens") or 0
     stored = stored or of_input.get("cache_write_tokens") or 0
     for_an_hour = (of_input.get("cache_creation_token_details") or {}).get("ephemeral_1h_input_tokens") or 0
-    reasoning = 0 if guesses_reasoning else of_output.get("reasoning_tokens") or 0
+    reasoning = of_output.get("reasoning_tokens") or 0
     counts = (prompt, output, cached, stored, for_an_hour, reasoning)
     if not all(isinstance(n, int) and n >= 0 for n in counts) or not prompt + output:
         return None
-    usage = Usage(
+    return Usage(
         fresh=max(0, prompt - cached - stored),
         cached=cached,
         stored=max(0, stored - for_an_hour),
@@ -296,7 +307,6 @@ def _usage(raw: Json, guesses_reasoning: bool) -> UsageDelta | None:
         output=output,
         reasoning=min(reasoning, output),
     )
-    return UsageDelta(usage=usage, reported_micro_dollars=_reported(raw), is_partial=True)
 
 
 def _reported(raw: Json) -> int | None:

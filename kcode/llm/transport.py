@@ -9,21 +9,23 @@ import gc
 import importlib
 import logging
 import os
+import re
 import threading
+import warnings
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import aclosing, contextmanager
 from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import SecretStr
 
-from kcode import __version__
-from kcode.errors import KcodeError
-from kcode.events import Effort
+from kcode.errors import KcodeError, ProviderError
+from kcode.llm.asking import NO_KEY, WireRequest, arguments
 from kcode.llm.chunks import BadStream, Reader, data_lines
 from kcode.llm.deltas import Delta
 from kcode.llm.troubles import Whom, trouble_of
-from kcode.messages import Record
+
+__all__ = ["WireRequest", "ready", "start_import", "stream"]
 
 SWITCHES = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it asks GitHub
@@ -42,35 +44,6 @@ CONNECT = 20.0
 """Seconds for a connection to stand."""
 LONGEST = 24 * 3600.0
 """Seconds for an answer: silence is watched here, not below, where comments that keep a line open are news."""
-NO_KEY = "none"
-"""Sent where no key is needed: else LiteLLM takes one from the environment and tells it to a stranger."""
-
-
-class WireRequest(Record):
-    provider: str
-    """Its name for people."""
-    model: str
-    """In LiteLLM's spelling."""
-    messages: list[dict[str, Any]] = Field(repr=False)
-    tools: list[dict[str, Any]] = Field(default=[], repr=False)
-    max_tokens: int
-    effort: Effort | None = None
-    """None for models that do not reason."""
-    base_url: str | None = None
-    key: SecretStr | None = None
-    key_hint: str = "the key"
-    """Where the key is from, for the advice on a refused one: `ANTHROPIC_API_KEY`."""
-    headers: dict[str, str] = Field(default={}, repr=False)
-    extra: dict[str, Any] = Field(default={})
-    """Further fields of the request's body, such as `prompt_cache_key`."""
-    silence: float = 180.0
-    """Seconds without any news after which the provider is given up."""
-
-
-ANTHROPIC_BUDGETS = {"low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192}
-"""Tokens of thinking that LiteLLM asks of older Claude models; they must be fewer than max_tokens."""
-
-
 _loading: Future[Any] | None = None
 _lock = threading.Lock()
 
@@ -96,40 +69,47 @@ async def stream(request: WireRequest, hear: Callable[[Delta], None]) -> None:
     Raises ProviderError for every failure; what was told before it is all that came. When cancelled, at
     whatever point, it closes the connection before it returns.
     """
-    reader = Reader(guesses_reasoning=request.model.startswith("anthropic/"))
-    failure = await _hear_all(request, reader, hear) or _end(reader, hear)
-    if (
-        failure is not None
-    ):  # raised here, outside of any `except`: no way leads from it to frames that hold the key
-        raise trouble_of(failure, _whom(request), has_begun=reader.has_begun)
+    error = await _attempt(request, hear)
+    if error is not None:  # raised here, where no way leads from it to frames that hold the key
+        raise error
 
 
-async def _hear_all(request: WireRequest, reader: Reader, hear: Callable[[Delta], None]) -> Exception | None:
-    """Until the stream ends. What went wrong, unless the answer was whole by then."""
+async def _attempt(request: WireRequest, hear: Callable[[Delta], None]) -> ProviderError | None:
     litellm = await _litellm()
-    clock_of = asyncio.get_running_loop().time
+    reader = Reader(
+        guesses_reasoning=request.model.startswith("anthropic/"),
+        reports_cost=request.model.startswith("openrouter/"),
+    )
+    failure = await _hear_all(_chunks(litellm, request, reader), request.silence, reader, hear)
+    if reader.stop is not None:
+        failure = None  # the answer was whole by then
+    failure = failure or _hear_end(reader, hear)
+    return trouble_of(failure, _whom(request), reader.has_begun) if failure else None
+
+
+async def _hear_all(
+    chunks: AsyncGenerator[Any, None], silence: float, reader: Reader, hear: Callable[[Delta], None]
+) -> Exception | None:
+    """Until the stream ends. What went wrong, if anything."""
+    now = asyncio.get_running_loop().time
     try:
-        async with (
-            asyncio.timeout(request.silence) as clock,
-            aclosing(_chunks(litellm, request, reader)) as chunks,
-        ):
-            slice_began = clock_of()
+        async with asyncio.timeout(silence) as clock, aclosing(chunks):
+            slice_began = now()
             async for chunk in chunks:
                 deltas = list(reader.read(chunk))
                 for delta in deltas:
                     hear(delta)
-                now = clock_of()
                 if deltas or reader.stop is not None:
-                    clock.reschedule(now + (request.silence if reader.stop is None else GRACE))
-                if now - slice_began > LONGEST_SLICE:
+                    clock.reschedule(now() + (silence if reader.stop is None else GRACE))
+                if now() - slice_began > LONGEST_SLICE:
                     await asyncio.sleep(0)
-                    slice_began = clock_of()
+                    slice_began = now()
     except (TimeoutError, _Lost, BadStream) as error:
-        return error if reader.stop is None else None
+        return error
     return None
 
 
-def _end(reader: Reader, hear: Callable[[Delta], None]) -> BadStream | None:
+def _hear_end(reader: Reader, hear: Callable[[Delta], None]) -> BadStream | None:
     try:
         for delta in reader.end():
             hear(delta)
@@ -147,7 +127,7 @@ async def _chunks(litellm: Any, request: WireRequest, reader: Reader) -> AsyncGe
     response: Any = None
     lines: Any = None
     try:
-        response = await litellm.acompletion(**_arguments(request))
+        response = await litellm.acompletion(**arguments(request, litellm.model_cost), timeout=_timeout())
         raw = response.completion_stream or await response.fetch_stream()
         reader.has_begun = True
         _check_that_it_is_no_page(response)
@@ -173,43 +153,10 @@ def _check_that_it_is_no_page(response: Any) -> None:
         raise BadStream("garbled", "a web page came")
 
 
-def _arguments(request: WireRequest) -> dict[str, Any]:
+def _timeout() -> Any:
     import httpx
 
-    arguments = {
-        "model": request.model,
-        "messages": request.messages,
-        "max_tokens": request.max_tokens,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        "api_key": request.key.get_secret_value() if request.key else NO_KEY,
-        "extra_headers": _headers(request),
-        "timeout": httpx.Timeout(LONGEST, connect=CONNECT),
-        "max_retries": 0,
-        "num_retries": 0,
-        "drop_params": True,
-        "no-log": True,
-        "_skip_mcp_handler": True,  # some versions want the package mcp for every call of a tool
-        **request.extra,
-    }
-    if request.tools:
-        arguments["tools"] = request.tools
-    if request.base_url:
-        arguments["api_base"] = request.base_url
-    if effort := _effort(request):
-        arguments["reasoning_effort"] = effort
-    return arguments
-
-
-def _headers(request: WireRequest) -> dict[str, str]:
-    headers = {"User-Agent": f"kcode/{__version__}"}
-    if request.model.startswith("openrouter/"):
-        headers |= {"X-Title": "kcode", "HTTP-Referer": ""}
-    return headers | request.headers
-
-
-def _effort(request: WireRequest) -> str | None:
-    return request.effort
+    return httpx.Timeout(LONGEST, connect=CONNECT)
 
 
 def _whom(request: WireRequest) -> Whom:
@@ -217,7 +164,7 @@ def _whom(request: WireRequest) -> Whom:
         provider=request.provider,
         model=request.model,
         key_hint=request.key_hint,
-        place=request.base_url or f"that {request.provider} is in service",
+        place=re.sub("//[^/]*@", "//", request.base_url or "") or f"that {request.provider} is in service",
         secrets=(*([request.key] if request.key else []), *map(SecretStr, request.headers.values())),
     )
 
@@ -234,6 +181,7 @@ def _load(loading: Future[Any]) -> None:
             import litellm
 
             _silence(litellm)
+            litellm.AsyncHTTPHandler.single_connection_post_request = _refuse_a_second_attempt
             _warm_up(litellm)
     except Exception as error:
         loading.set_exception(KcodeError(f"LiteLLM cannot be loaded ({error!r}). Install kcode again."))
@@ -269,6 +217,12 @@ def _switched() -> Iterator[None]:
                 os.environ[name] = value
 
 
+async def _refuse_a_second_attempt(*_: Any, **__: Any) -> None:
+    """LiteLLM sends a request again when the connection is lost, also one that the provider has begun to work at;
+    and then it closes the second answer before anybody read it."""
+    raise ConnectionError("the connection was lost before an answer came")
+
+
 def _silence(litellm: Any) -> None:
     litellm.suppress_debug_info = True
     litellm.telemetry = False
@@ -278,6 +232,7 @@ def _silence(litellm: Any) -> None:
         logger = logging.getLogger(name)
         logger.handlers[:] = [logging.NullHandler()]
         logger.propagate = False
+    warnings.filterwarnings("ignore", "Pydantic serializer warnings", UserWarning)
 
 
 def _warm_up(litellm: Any) -> None:
@@ -291,6 +246,10 @@ def _warm_up(litellm: Any) -> None:
     plain = litellm.HTTPHandler(client=httpx.Client(transport=nowhere))
     for model, client in (("openai/none", sdk), ("anthropic/none", plain)):
         request = WireRequest(
-            provider="", model=model, messages=[{"role": "user", "content": "-"}], max_tokens=1
+            provider="nobody",
+            model=model,
+            messages=[{"role": "user", "content": "-"}],
+            max_tokens=1,
+            base_url="http://127.0.0.1",
         )
-        litellm.completion(**_arguments(request), client=client)
+        litellm.completion(**arguments(request, {}), client=client)

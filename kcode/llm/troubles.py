@@ -1,8 +1,10 @@
 """What went wrong with a request, whatever LiteLLM, the SDKs and the network call it: a `ProviderError`."""
 
+import ast
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -25,7 +27,7 @@ WINDOW = re.compile(
 )
 CREDIT = re.compile(
     r"insufficient.?(?:quota|balance|credits?|funds)|credit balance|billing_(?:hard_limit|not_active)"
-    r"|out of credits|payment required|requires more credits|arrears|no resource package",
+    r"|API usage limits?|out of credits|payment required|requires more credits|arrears|no resource package",
     re.IGNORECASE,
 )
 """Not `quota`: Gemini says so of a limit per minute."""
@@ -58,6 +60,10 @@ UNREADABLE = re.compile(r"JSONDecode|Validation|UnicodeDecode")
 WAIT = re.compile(r'"retryDelay": ?"([\d.]+)(s)"|try again in ([\d.]+) ?(ms|s)\b')
 """Where Gemini and OpenAI say in the text how long to wait."""
 HTML = re.compile(r"<!doctype html|<html", re.IGNORECASE)
+
+NO_ANSWER: frozenset[ProviderTrouble] = frozenset({"unreachable", "timeout", "cut", "empty", "garbled"})
+"""There was no answer that had a status: LiteLLM makes one up."""
+SAID_ALREADY: frozenset[ProviderTrouble] = frozenset({"timeout", "cut", "empty"})
 
 HAPPENED: dict[ProviderTrouble, str] = {
     "unreachable": "cannot be reached",
@@ -111,10 +117,11 @@ def trouble_of(error: BaseException, whom: Whom, has_begun: bool) -> ProviderErr
     chain = list(_chain(error))
     status, words = _status(chain), " ".join(map(_words, chain))
     trouble = _trouble(chain, status, words, has_begun)
+    if trouble in NO_ANSWER:
+        status = None
     happened = f"{whom.provider} {HAPPENED[trouble]}" + (f" ({status})" if status else "")
-    detail = redact(_detail(chain), whom.secrets)
-    if detail:
-        happened += f": {detail}"
+    if detail := _detail(chain, trouble):
+        happened += f": {redact(detail, whom.secrets)}"
     to_do = TO_DO[trouble].format(place=whom.place, key=whom.key_hint, model=whom.model)
     text = f"{happened.rstrip('.')}. {to_do}"
     if trouble == "window":
@@ -125,9 +132,10 @@ def trouble_of(error: BaseException, whom: Whom, has_begun: bool) -> ProviderErr
 def _trouble(chain: list[BaseException], status: int | None, words: str, has_begun: bool) -> ProviderTrouble:
     """The words first: providers wrap one trouble in the status of another."""
     broken = next((error.trouble for error in chain if isinstance(error, BadStream)), None)
-    by_words = broken or _by_words(words, status)
-    if by_words:
+    if by_words := broken or _by_words(words, status):
         return by_words
+    if has_begun and "before any terminal event" in words:  # LiteLLM on Responses
+        return "cut"
     if status is None or status >= 500:
         names = " ".join(type(e).__name__ for e in chain if not type(e).__module__.startswith("litellm"))
         if SILENT.search(names):
@@ -191,10 +199,12 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
             waiting += [getattr(error, "original_exception", None), error.__cause__, error.__context__]
 
 
-def _status(chain: Iterable[BaseException]) -> int | None:
-    """What the provider answered; LiteLLM's invented 500 of a request without an answer counts, too."""
-    for error in chain:
-        status = getattr(error, "status_code", None)
+def _status(chain: list[BaseException]) -> int | None:
+    """What the provider answered: the innermost, since LiteLLM makes its own of some, such as 500 of 529."""
+    for error in reversed(chain):
+        status = getattr(getattr(error, "response", None), "status_code", None) or getattr(
+            error, "status_code", None
+        )
         if isinstance(status, int | str) and str(status).isdigit() and 400 <= int(status) < 600:
             return int(status)
     return None
@@ -205,11 +215,15 @@ def _words(error: BaseException) -> str:
     return f"{error} {getattr(error, 'body', None) or ''} {getattr(error, 'code', None) or ''}"
 
 
-def _detail(chain: Iterable[BaseException]) -> str:
-    """What the provider says of it, in one short line; '' when that is nothing for people."""
-    texts = [_message(getattr(error, "body", None)) or _unwrapped(str(error)) for error in chain]
+def _detail(chain: list[BaseException], trouble: ProviderTrouble) -> str:
+    """What the provider says of it, or the network, in one short line; '' when that is nothing for people."""
+    if trouble in SAID_ALREADY:
+        return ""
+    told = reversed(chain) if trouble == "unreachable" else chain
+    texts = (_message(getattr(error, "body", None)) or _unwrapped(str(error)) for error in told)
     text = next((text for text in texts if text), "")
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = re.sub(r"^\[Errno -?\d+\] ", "", line)
     return line if len(line) <= LONGEST_DETAIL else f"{line[:LONGEST_DETAIL]}…"
 
 
@@ -217,8 +231,11 @@ def _unwrapped(text: str) -> str:
     """The message in `litellm.X: XException - {"error": {"message": ...}}`."""
     if HTML.search(text):
         return ""
-    text = re.sub(r"^(?:litellm\.)?(?:\w+(?:Error|Timeout|Exception)(?:: | - ))*", "", text)
-    text = re.sub(r"^b([\"'])(.*)\1$", lambda m: m[2].replace("\\n", "\n"), text, flags=re.DOTALL)
+    text = text.partition(" Original exception: ")[0]
+    text = re.sub(r"^(?:(?:litellm\.)?\w+(?:Error|Timeout|Exception)(?:: | - ))*", "", text)
+    if re.match(r"b['\"]", text):
+        with suppress(ValueError, SyntaxError):
+            text = ast.literal_eval(text).decode("utf-8", "replace")
     start = text.find("{")
     if start < 0:
         return text

@@ -137,7 +137,8 @@ class _Writer:
             parts, images = [*parts, NO_IMAGES], ()
         if not self.in_blocks and not images:
             return "\n\n".join(parts)
-        return [*map(_text, parts), *map(_image, images)]
+        texts = parts if self.in_blocks else ["\n\n".join(parts)] if parts else []
+        return [*map(_text, texts), *map(_image, images)]
 
     def thinking(self, reply: Reply) -> Wire:
         """Goes back only to the one who thought it, in the field where that one looks for it."""
