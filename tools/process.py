@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -90,6 +91,8 @@ class Process:
         if self._leash >= 0:
             with contextlib.suppress(BrokenPipeError):
                 os.write(self._leash, bytes([min(255, round(grace * 100))]))
+            if self._reaper.returncode is None:
+                self._reaper.send_signal(signal.SIGCONT)  # in case that the command has stopped it
             os.close(self._leash)
             self._leash = -1
 
@@ -201,7 +204,10 @@ def sweep(mark: str) -> None:
     killed, this finds them; blocking, some ten milliseconds."""
     import psutil
 
+    killed = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if process.environ().get(MARK) == mark:
                 process.kill()
+                killed.append(process)
+    psutil.wait_procs(killed, timeout=reaper.PATIENCE)

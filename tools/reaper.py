@@ -38,7 +38,8 @@ def main(status: int, command: list[str]) -> None:
     let_go_of_output()
     left, grace = 0, wait(tree, signals)
     if grace is None:
-        left, grace = len(tree.settle(SETTLE)), GRACE
+        tree.settle(SETTLE)
+        left, grace = len(below(os.getpid())), GRACE
     tree.end(grace)
     with contextlib.suppress(BrokenPipeError):
         os.write(status, f"{-signal.SIGKILL if tree.code is None else tree.code} {left}\n".encode())
@@ -97,37 +98,35 @@ class Tree:
         self.leader = leader
         self.code: int | None = None
 
-    def reap(self) -> None:
+    def reap(self) -> bool:
+        """Whether anything is left: without a child there is no grandchild either. A look at the list of
+        processes could not tell, for it misses one that is born while it is read."""
         while True:
             try:
                 child, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                return False
             if child == 0:
-                return
+                return True
             if child == self.leader:
                 self.code = os.waitstatus_to_exitcode(status)
 
-    def settle(self, seconds: float) -> set[int]:
-        """Those that still live when so much time is over."""
+    def settle(self, seconds: float) -> None:
+        """Until nothing is left, but no longer than that."""
         until = time.monotonic() + seconds
-        while True:
-            self.reap()
-            living = below(os.getpid())
-            if not living or time.monotonic() >= until:
-                return living
+        while self.reap() and time.monotonic() < until:
             time.sleep(0.005)
 
     def end(self, grace: float) -> None:
-        self.send(signal.SIGTERM, below(os.getpid()))
-        until = time.monotonic() + grace + PATIENCE
-        living = self.settle(grace)
-        while living and time.monotonic() < until:
-            self.send(signal.SIGKILL, living)
-            living = self.settle(0)
-        self.reap()
+        self.send(signal.SIGTERM)
+        self.settle(grace)
+        until = time.monotonic() + PATIENCE
+        while self.reap() and time.monotonic() < until:
+            self.send(signal.SIGKILL)
+            time.sleep(0.002)
 
-    def send(self, number: signal.Signals, living: set[int]) -> None:
+    def send(self, number: signal.Signals) -> None:
+        living = below(os.getpid())
         # Without a subreaper orphans are not below us any more; those in the command's group can be reached.
         for process in living if LINUX else {*living, -self.leader}:
             with contextlib.suppress(ProcessLookupError, PermissionError):

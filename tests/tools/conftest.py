@@ -1,8 +1,9 @@
+import asyncio
 import json
 import os
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def shown(process: psutil.Process) -> str:
 
 
 @pytest.fixture
-def trace(monkeypatch: pytest.MonkeyPatch) -> Iterator[Trace]:
+async def trace(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Trace]:
     """Nothing that the test has started is left when it ends: not a process, not a zombie, not a descriptor."""
     found = Trace(f"1000.{random.randrange(10**9):09}")
     monkeypatch.setenv("TRACE", found.number)
@@ -54,7 +55,7 @@ def trace(monkeypatch: pytest.MonkeyPatch) -> Iterator[Trace]:
     yield found
     until = time.monotonic() + 2
     while (left := found.alive()) and time.monotonic() < until:
-        time.sleep(0.02)
+        await asyncio.sleep(0.02)
     assert not left
     assert not [shown(child) for child in set(psutil.Process().children(recursive=True)) - children]
     if descriptors:
