@@ -125,17 +125,20 @@ def _program(name: str, loss: str, advice: str) -> Finding:
     return Finding(name, "ok", f"{told.stdout.splitlines()[0]} ({path})")
 
 
-def _keys() -> Iterator[Finding]:
+def _keyring() -> Iterator[Finding]:
     trouble = keys.keyring_trouble()
     if trouble is None:
         yield Finding("keyring", "ok", "works")
     else:
         advice = "keys can be in environment variables, or in a private file: kcode auth login --in-file"
         yield Finding("keyring", "warn", f"cannot be used: {trouble}", advice)
+
+
+def _keys() -> Iterator[Finding]:
     catalog = Catalog(settings.load([settings.user_file()]))
-    found = keys.list_keys((provider.name, provider.key_names) for provider in catalog.providers())
-    for provider, key in found.items():
-        yield Finding("key", "ok", f"{provider}: {key.source}")
+    found = [(row.name, key.source) for row in catalog.providers() if (key := catalog.key_of(row))]
+    for provider, source in found:
+        yield Finding("key", "ok", f"{provider}: {source}")
     if not found:
         yield Finding("key", "warn", "no provider's key was found", "kcode auth login PROVIDER")
 
@@ -217,6 +220,7 @@ CHECKS = (
     _litellm,
     _pth,
     _programs,
+    _keyring,
     _keys,
     _settings,
     _folders,

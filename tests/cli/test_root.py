@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kcode.cli.root import ALIASES, COMMANDS, kcode
+from kcode.errors import BadInput
 
 ROOT = Path(__file__).parents[2]
 
@@ -77,3 +78,21 @@ def test_a_command_behind_options_is_no_prompt() -> None:
     done = run("--mode", "ask", "spend")
     assert done.exit_code == 2
     assert "Put spend first" in done.output
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["fix the bug"],
+        ["fix", "the", "bug"],
+        ["fix the bug", "--mode", "ask"],
+        ["-p", "fix the bug"],
+        ["run", "spend"],
+        ["exec", "fix"],
+    ],
+)
+def test_words_that_are_no_command_are_a_prompt(typed: list[str], tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "nowhere")
+    done = run(*typed, "-C", nowhere)
+    assert isinstance(done.exception, BadInput)
+    assert nowhere in str(done.exception)
