@@ -10,6 +10,7 @@ from kcode.errors import (
     KcodeError,
     NeedsApproval,
     OverBudget,
+    ProviderError,
     TimeLimit,
     ToolError,
     TurnLimit,
@@ -67,8 +68,10 @@ async def run(task: Task) -> str:
                 await perform(task, reply)
             elif reply.stop == "length":
                 task.tell(MessageAdded(task=task.id, message=Prompt(text=CUT_OFF)))
+            elif reply.stop == "refused":
+                raise ProviderError("refused", REFUSED)
             elif not task.inbox:
-                outcome, words = ("failed", REFUSED) if reply.stop == "refused" else ("done", reply.text)
+                outcome, words = "done", reply.text
                 return words
     except asyncio.CancelledError:
         outcome, words = "cancelled", "Cancelled."

@@ -28,9 +28,13 @@ class Mode(Record):
         """ToolError, for the model, when the mode does not allow the call."""
         if tool.group not in self.groups:
             allowed = ", ".join(sorted(self.groups))
-            raise ToolError(f"{self.title} mode has no {tool.group} tools (only: {allowed}). Work without {tool.name}.")
+            raise ToolError(
+                f"{self.title} mode has no {tool.group} tools (only: {allowed}). Work without {tool.name}."
+            )
         if tool.group == "edit" and self.edits and not re.search(self.edits, tool.target()):
-            raise ToolError(f"{self.title} mode edits only files that match {self.edits}, not {tool.target()}.")
+            raise ToolError(
+                f"{self.title} mode edits only files that match {self.edits}, not {tool.target()}."
+            )
 
 
 def load_modes(folders: Iterable[Path] = ()) -> tuple[dict[str, Mode], list[str]]:
