@@ -27,6 +27,7 @@ from kcode.spend.pricemap import PriceMap, price_map
 from kcode.spend.prices import PriceRow, local_price, price_from_settings, price_of
 
 CHAT_MODES = {"chat", "responses"}
+HOUSE_NAMES = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 SMALLEST_CACHED = 1024
 """Tokens from which a marked prefix is cached, where the map does not say (Anthropic: 512 to 4096)."""
 
@@ -217,12 +218,12 @@ def default_model(mode: str, settings: Settings) -> str:
 
 
 def is_own_host(url: str) -> bool:
-    """Whether the address is this machine or one in the house: loopback, a private address, or `.local`."""
+    """Whether the address is this machine or one in the house: loopback, private, or a name of no public domain."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_private
     except ValueError:
-        return host == "localhost" or host.endswith((".localhost", ".local"))
+        return bool(host) and ("." not in host or host.endswith(HOUSE_NAMES))
 
 
 def _own_provider(name: str, terms: Terms) -> Provider:
@@ -269,9 +270,12 @@ def _preferred(provider: Provider, map: PriceMap) -> str:
 
 
 def _no_key(facts: ModelFacts) -> str:
-    variables = facts.key_from.removeprefix("env:") if facts.key_from else " or ".join(facts.key_names)
+    none = f' Does it want none? Set providers.{facts.provider}.key = "none".' if facts.base_url else ""
+    if facts.key_from and facts.key_from.startswith("env:"):
+        name = facts.key_from.removeprefix("env:")
+        return f"There is no key for {facts.title}: the settings want it in {name}, which is not set.{none}"
     trouble = keyring_trouble()
     login = f"kcode auth login {facts.provider}" + (" --in-file" if trouble else "")
     why = f" (this machine's keyring cannot be used: {trouble})" if trouble else ""
-    none = f' Does it want none? Set providers.{facts.provider}.key = "none".' if facts.base_url else ""
-    return f"There is no key for {facts.title}. Set {variables}, or keep one: `{login}`{why}.{none}"
+    names = " or ".join(facts.key_names)
+    return f"There is no key for {facts.title}. Set {names}, or keep one: `{login}`{why}.{none}"
