@@ -33,7 +33,7 @@ def clean_environment(
     extra: dict[str, str] | None = None, *, keep: Iterable[str] = (), drop: Iterable[str] = ()
 ) -> dict[str, str]:
     """kcode's own less what looks like a secret and `drop`; `keep` stays, whatever it looks like."""
-    kept, dropped = HARMLESS | set(keep), MISLEADING | set(drop)
+    kept, dropped = (HARMLESS | set(keep)) - set(drop), MISLEADING | set(drop)
     return (
         {
             name: value

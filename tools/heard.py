@@ -26,9 +26,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 class Heard:
     """Bytes of a stream: all of them up to `bound`, then head, tail, and the whole in a file of `folder`."""
 
-    def __init__(self, folder: Path, bound: int = BOUND) -> None:
+    def __init__(self, folder: Path, bound: int = BOUND, file_bound: int = FILE_BOUND) -> None:
         self._folder = folder
         self._half = bound // 2
+        self._file_bound = file_bound
         self._begin()
 
     def _begin(self) -> None:
@@ -76,9 +77,9 @@ class Heard:
                 descriptor, name = tempfile.mkstemp(".txt", "output-", private_dir(self._folder))
                 os.close(descriptor)
                 self.file = Path(name)
-            if self._saved < FILE_BOUND:
+            if self._saved < self._file_bound:
                 with self.file.open("ab", buffering=0) as file:
-                    self._saved += file.write(data[: FILE_BOUND - self._saved]) or 0
+                    self._saved += file.write(data[: self._file_bound - self._saved]) or 0
         except OSError as error:
             self._trouble = error.strerror or str(error)
 

@@ -11,11 +11,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from kcode.errors import ToolError
 from kcode.tools import reaper
 from kcode.tools.environment import clean_environment, find_program
+
+if TYPE_CHECKING:
+    import psutil
 
 Why = Literal["exit", "time", "silence"]
 Hear = Callable[[bytes], None]
@@ -200,14 +203,22 @@ def _widen(pipe: int) -> None:
 
 
 def sweep(mark: str) -> None:
-    """Kill every process that carries the mark. Where the system has no reaper of orphans, and when ours was
-    killed, this finds them; blocking, some ten milliseconds."""
+    """Kill every process that carries the mark, and wait until it is dead. This finds what the reaper does not:
+    where orphans cannot be adopted, and when it was killed. Blocking, some ten milliseconds."""
     import psutil
 
-    killed = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get(MARK) == mark:
+    until = time.monotonic() + reaper.PATIENCE
+    while time.monotonic() < until and (marked := [p for p in psutil.process_iter() if _carries(p, mark)]):
+        for process in marked:
+            with contextlib.suppress(psutil.Error):
                 process.kill()
-                killed.append(process)
-    psutil.wait_procs(killed, timeout=reaper.PATIENCE)
+        time.sleep(0.005)
+
+
+def _carries(process: "psutil.Process", mark: str) -> bool:
+    import psutil
+
+    try:
+        return process.environ().get(MARK) == mark
+    except (psutil.Error, OSError):  # Dead, or another user's.
+        return False

@@ -1,0 +1,29 @@
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kcode.tools.visible import visible
+
+
+HIDDEN = "\0\b\r\x1b\x7f\x85\x9b\xad\u200b\u200e\u202e\u2028\u2066\ufeff\U000e0041\ud800"
+BLANK = "\u00a0\u3000\u2800\u3164\ufe00\U000e0100"
+
+
+@pytest.mark.parametrize("hidden", [*HIDDEN, *BLANK])
+def test_what_cannot_be_seen_is_named(hidden: str) -> None:
+    assert visible(f"a{hidden}b") == f"a⟨U+{ord(hidden):04X}⟩b"
+
+
+@pytest.mark.parametrize("text", ["", "ls -la | wc", "a\n\tb", "grüße 日本語 עברית ❤\ufe0f 😀"])
+def test_what_can_be_seen_stays(text: str) -> None:
+    assert visible(text) == text
+
+
+@given(st.text())
+def test_nothing_that_moves_a_terminal_is_left(text: str) -> None:
+    assert not {unicodedata.category(char) for char in visible(text).replace("\n", "").replace("\t", "")} & {
+        "Cc",
+        "Cf",
+    }
