@@ -74,7 +74,8 @@ class Approvals:
         return True
 
     async def _answer(self, asked: ApprovalAsked | QuestionAsked, tell: Listener) -> Answered:
-        self._pending[asked.id] = future = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
+        self._pending[asked.id] = future
         try:
             tell(asked)
             answer = (await future).model_copy(update={"task": asked.task})

@@ -91,13 +91,20 @@ class Session:
         """Tell every event from now on. A listener that raises is taken off, and the others hear of it."""
         self._listeners.append(listener)
 
-    def begin(self, mode: str, model: str, effort: Effort | None, budget: int | None) -> None:
-        """Start the conversation, or go on with a past one in this mode, model and budget (micro-dollars)."""
+    def begin(
+        self,
+        mode: str,
+        model: str,
+        effort: Effort | None = None,
+        budget: int | None = None,
+        project: str = "",
+    ) -> None:
+        """Start the conversation with this project block, or go on with a past one, which has its own, in this mode,
+        model and budget (micro-dollars)."""
         self._mode_named(mode)
         tell, said = self.task.tell, self.task.conversation
         if not self.past:
             tell(SessionStarted(task=MAIN, session=self.id, root=str(self.root), version=__version__))
-            project = prompt.project_block(self.root)
             tell(TaskStarted(task=MAIN, parent=None, mode=mode, model=model, effort=effort, project=project))
         else:
             for id in said.unanswered():
@@ -138,7 +145,9 @@ class Session:
         call_id = f"user-{secrets.token_hex(4)}"
         call = ToolCall(id=call_id, name="shell", arguments=json.dumps({"command": command}))
         tool = self._equipment.tools.open(call)
-        self._hear(ToolStarted(task=USER, call_id=call_id, name="shell", title=f"! {' '.join(command.split())}"))
+        self._hear(
+            ToolStarted(task=USER, call_id=call_id, name="shell", title=f"! {' '.join(command.split())}")
+        )
         output = Output(text=loop.NOT_FINISHED, ok=False)
         try:
             self._running = asyncio.ensure_future(tool.run(self.task.workspace, call_id))

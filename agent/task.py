@@ -101,6 +101,7 @@ class Task:
         said = self.conversation
         return Request(
             session=self.session,
+            root=str(self.workspace.root),
             task=self.id,
             parent_task=said.parent,
             mode=said.mode,

@@ -67,8 +67,8 @@ class Progress:
 
 def _result_lines(result: ToolResult) -> Iterator[str]:
     if not result.ok:
-        first, *_ = [*result.text.strip().splitlines(), ""]
-        yield f"  ✗ {visible(first)[:200]}"
+        ends = " ".join(result.text.strip().splitlines()[-2:])
+        yield f"  ✗ {visible(ends)[:200]}"
     for change in result.changes:
         yield from diff_lines(change)
 

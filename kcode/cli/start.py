@@ -10,6 +10,7 @@ from pathlib import Path
 from kcode import paths, settings, trust
 from kcode.agent.approvals import Approvals
 from kcode.agent.permissions import Permissions
+from kcode.agent.prompt import project_block
 from kcode.agent.session import MAIN, Equipment, Session
 from kcode.agent.task import Conversation
 from kcode.cli.options import RunOptions
@@ -81,14 +82,15 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
         overflow = _overflow(id, options, cleanup)
         session = Session(id, root, equipment, overflow, [folder(f) for f in options.add_dir], events)
         if not options.ephemeral:
+            if options.fork and past is not None:
+                shutil.copyfile(past, log.session_path(id))
             file = log.SessionLog(log.session_path(id))
             cleanup.callback(file.close)
-            if options.fork and past is not None:
-                shutil.copyfile(past, file.path)
             session.listen(file.append)
         for listener in listeners:
             session.listen(listener)
-        session.begin(mode, model, effort, budget_for(options, chosen, said))
+        project = "" if options.safe_mode else project_block(root)
+        session.begin(mode, model, effort, budget_for(options, chosen, said), project)
         if options.name:
             session.rename(options.name)
         return Started(session, chosen, ledger, notices, cleanup.pop_all())

@@ -80,10 +80,13 @@ class Client:
     async def _ask_model(self, request: Request, tell: Listener) -> Reply:
         """As often as the settings say. Unavailable when all attempts were in vain."""
         facts = self.catalog.model(request.model)
+        before: str | None = None
         for attempt in range(1, self.settings.retry.attempts + 1):
+            one = _Attempt(self, request, facts, key_for(facts), tell, before)
             try:
-                return await _Attempt(self, request, facts, key_for(facts), tell).made()
+                return await one.made()
             except ProviderError as error:
+                before = one.row
                 if not error.is_retryable:
                     raise
                 wait = self._wait(error, attempt)
@@ -120,6 +123,8 @@ class _Attempt:
     facts: ModelFacts
     key: Key | None
     tell: Listener
+    parent: str | None
+    """Id of the attempt before."""
     heard: Heard = field(default_factory=Heard)
     usage: Usage | None = None
     is_partial: bool = True
@@ -238,6 +243,8 @@ class _Attempt:
             model=request.model,
             provider=self.facts.provider,
             purpose=request.purpose,
+            parent=self.parent,
+            root=request.root,
             price=price,
             upper_bound=upper_bound(price, most, self._max_tokens()) if price else None,
             fingerprint=_fingerprint(request),
@@ -264,10 +271,12 @@ class _Attempt:
             messages=cache.marked(messages) if facts.cache == "explicit" else messages,
             tools=list(request.tools),
             max_tokens=self._max_tokens(),
-            effort=request.effort,
+            effort=None if facts.reasons is False else request.effort,
             base_url=facts.base_url,
             key=self.key.value if self.key else None,
+            key_hint=self.key.source if self.key else "the key",
             headers=facts.headers,
+            extra={"prompt_cache_key": _hash(request.root)} if facts.family == "openai" else {},
             silence=self.client.settings.timeouts.silence,
         )
 
@@ -292,4 +301,8 @@ def _fingerprint(request: Request) -> str:
     """A short hash of each block of the prefix: where two of them part, the cache was lost."""
     blocks = [request.system, json.dumps(request.tools), request.project]
     blocks += [message.model_dump_json(exclude={"usage", "changes"}) for message in request.messages]
-    return " ".join(blake2s(block.encode("utf-8", "replace"), digest_size=4).hexdigest() for block in blocks)
+    return " ".join(map(_hash, blocks))
+
+
+def _hash(text: str) -> str:
+    return blake2s(text.encode("utf-8", "replace"), digest_size=4).hexdigest()

@@ -8,6 +8,8 @@ from kcode.messages import Message, Record
 
 class Request(Record):
     session: str
+    root: str
+    """The folder that is worked in."""
     task: str
     parent_task: str | None = None
     mode: str
