@@ -1,0 +1,306 @@
+"""The user's word: what the engine asks, in the slot above the prompt, one thing at a time.
+
+A key that was meant for the prompt must never approve: nothing is taken in the first half second, nor until the user
+has paused in typing; only then the focus moves here, once.
+"""
+
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from kcode.events import ApprovalAsked, QuestionAsked
+from kcode.tools.visible import visible
+from kcode.tui.safe import one_line, safe
+
+GRACE = 0.5
+"""Seconds after it appeared."""
+PAUSE = 1.0
+"""Seconds since the last key in the prompt."""
+
+Asked = ApprovalAsked | QuestionAsked
+
+
+class Ask(Vertical, can_focus=True):
+    """What both kinds of questions share: the frame, and the time until a key counts."""
+
+    DEFAULT_CSS = """
+    Ask {
+        height: auto;
+        max-height: 60vh;
+        border: round $warning;
+        border-title-color: $text-warning;
+        border-title-style: bold;
+        border-subtitle-color: $text-muted;
+        background: $background;
+        padding: 0 1;
+        & .what { height: auto; color: $text; }
+        & .why { height: auto; color: $text-muted; }
+        & .keys { height: auto; margin-top: 1; }
+        & Input {
+            display: none; height: 1; border: none; padding: 0; background: $background;
+            &:focus { border: none; }
+        }
+        &.-writing Input { display: block; }
+        &.-writing .keys { display: none; }
+    }
+    """
+
+    class Answered(Message):
+        def __init__(self, id: str, answer: str, words: str = "") -> None:
+            super().__init__()
+            self.id = id
+            self.answer = answer
+            self.words = words
+
+    def __init__(self, asked: Asked, idle: Callable[[], float], grace: float) -> None:
+        """`idle`: seconds since the user's last key elsewhere."""
+        super().__init__()
+        self._grace = grace
+        self.asked = asked
+        self.is_armed = False
+        self._idle = idle
+        self._since = time.monotonic()
+
+    def on_mount(self) -> None:
+        self.arming = self.set_interval(0.1, self._arm)
+
+    def _arm(self) -> None:
+        if time.monotonic() - self._since >= self._grace and self._idle() >= PAUSE:
+            self.arming.stop()
+            self.is_armed = True
+            self._armed()
+
+    def _armed(self) -> None:
+        self.border_subtitle = "Esc stops the task · Tab back to the prompt"
+        self.focus()
+
+    def more(self, waiting: int, of_task: str) -> None:
+        """How many questions wait behind this one, and whose it is."""
+        whose = f" · {one_line(of_task)}" if of_task else ""
+        behind = f" · {waiting} more behind it" if waiting else ""
+        self.border_title = f"{self.heading}{whose}{behind}"
+
+    heading = ""
+
+    def write(self) -> None:
+        """Ask for words."""
+        self.add_class("-writing")
+        self.query_one(Input).focus()
+
+    def on_key(self, event: events.Key) -> None:
+        if not self.is_armed:
+            event.stop()
+            event.prevent_default()
+
+    def answer(self, answer: str, words: str = "") -> None:
+        self.post_message(self.Answered(self.asked.id, answer, words))
+
+
+class ApprovalBar(Ask):
+    """Exactly what will happen, and three keys."""
+
+    DEFAULT_CSS = """
+    ApprovalBar {
+        & .what { text-wrap: nowrap; text-overflow: ellipsis; }
+        & .preview { height: auto; max-height: 40vh; margin-top: 1; scrollbar-size-vertical: 1; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1,y", "once", "Yes, once"),
+        Binding("2,a", "always", "Always"),
+        Binding("3,n", "no", "No"),
+        Binding("up,k", "scroll(-1)", "Up", show=False),
+        Binding("down,j", "scroll(1)", "Down", show=False),
+        Binding("pageup", "scroll(-10)", "Page up", show=False),
+        Binding("pagedown,space", "scroll(10)", "Page down", show=False),
+    ]
+    heading = "May it?"
+
+    def __init__(self, asked: ApprovalAsked, idle: Callable[[], float], grace: float) -> None:
+        super().__init__(asked, idle, grace)
+        self.asked: ApprovalAsked = asked
+
+    def compose(self) -> ComposeResult:
+        asked = self.asked
+        yield Static(Content.styled(one_line(asked.title), "bold"), classes="what")
+        yield Static(Content(f"asked because {safe(asked.reason)}"), classes="why")
+        with VerticalScroll(classes="preview", can_focus=False):
+            yield Static(shown_preview(asked.preview))
+        yield Static(_keys(asked.always), classes="keys")
+        yield Input(placeholder="No. What should it do instead? (Enter alone: just no)", compact=True)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.answer("no", event.value.strip())
+
+    def on_key(self, event: events.Key) -> None:
+        if self.has_class("-writing") and event.key == "escape":
+            event.stop()
+            self.remove_class("-writing")
+            self.focus()
+        else:
+            super().on_key(event)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        return self.is_armed or action not in ("once", "always", "no")
+
+    def action_once(self) -> None:
+        self.answer("once")
+
+    def action_always(self) -> None:
+        self.answer("always")
+
+    def action_no(self) -> None:
+        self.write()
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one(".preview", VerticalScroll).scroll_relative(y=lines, animate=False)
+
+
+def _keys(always: str) -> Content:
+    return Content.assemble(
+        (" 1 ", "reverse"),
+        " yes, once    ",
+        (" 2 ", "reverse"),
+        f" always: {safe(always) or 'the like of it'}    ",
+        (" 3 ", "reverse"),
+        " no, and what instead",
+    )
+
+
+def shown_preview(preview: str) -> Content:
+    """The command or the diff, every hidden character in it made visible."""
+    text = visible(preview).rstrip("\n").expandtabs(4)
+    if not preview.startswith("@@ "):
+        return Content.assemble(("$ ", "$text-muted"), text)
+    return Content("\n").join([Content.styled(line, _diff_style(line)) for line in text.split("\n")])
+
+
+def _diff_style(line: str) -> str:
+    match line[:1]:
+        case "+":
+            return "$text-success"
+        case "-":
+            return "$text-error"
+        case "@":
+            return "$text-accent"
+        case _:
+            return "$text-muted"
+
+
+class QuestionBar(Ask):
+    """What the model wants to know: a digit takes a suggestion, anything else is an answer in words."""
+
+    DEFAULT_CSS = """
+    QuestionBar {
+        & Input { display: block; margin-top: 1; }
+        & .what { max-height: 40vh; }
+    }
+    """
+    heading = "A question for you"
+
+    def __init__(self, asked: QuestionAsked, idle: Callable[[], float], grace: float) -> None:
+        super().__init__(asked, idle, grace)
+        self.asked: QuestionAsked = asked
+
+    def compose(self) -> ComposeResult:
+        yield Static(Content(safe(self.asked.text)), classes="what")
+        if self.asked.choices:
+            yield Static(self._choices(), classes="keys")
+        yield Input(
+            placeholder="your own words" if self.asked.choices else "your answer",
+            compact=True,
+            select_on_focus=False,
+        )
+
+    def _choices(self) -> Content:
+        lines = [
+            Content.assemble((f" {number} ", "reverse"), f" {one_line(choice)}")
+            for number, choice in enumerate(self.asked.choices, 1)
+        ]
+        return Content("\n").join(lines)
+
+    def _armed(self) -> None:
+        super()._armed()
+        if not self.asked.choices:
+            self.query_one(Input).focus()
+
+    def on_key(self, event: events.Key) -> None:
+        super().on_key(event)
+        if not self.is_armed or self.query_one(Input).has_focus:
+            return
+        choices = self.asked.choices
+        if event.key.isdigit() and 0 < int(event.key) <= len(choices):
+            event.stop()
+            self.answer(choices[int(event.key) - 1])
+        elif event.is_printable and event.character:
+            event.stop()
+            words = self.query_one(Input)
+            words.focus()
+            words.insert_text_at_cursor(event.character)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if event.value.strip():
+            self.answer(event.value.strip())
+
+
+class Questions(Vertical):
+    """The slot: the first of what is asked is shown, the others wait."""
+
+    DEFAULT_CSS = """
+    Questions { height: auto; }
+    """
+
+    def __init__(self, idle: Callable[[], float], grace: float = GRACE) -> None:
+        super().__init__()
+        self._idle = idle
+        self._grace = grace
+        self._waiting: list[tuple[Asked, str]] = []
+        self.bar: Ask | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self._waiting)
+
+    def ask(self, asked: Asked, of_task: str = "") -> None:
+        """`of_task`: the name of the subtask that asks; "" for the main one."""
+        self._waiting.append((asked, of_task))
+        self._show()
+
+    def settle(self, id: str) -> None:
+        """It is answered, from wherever."""
+        self._waiting = [(asked, task) for asked, task in self._waiting if asked.id != id]
+        self._show()
+
+    def clear(self) -> None:
+        """The task was stopped: nobody waits for an answer."""
+        self._waiting.clear()
+        self._show()
+
+    def _show(self) -> None:
+        first, task = self._waiting[0] if self._waiting else (None, "")
+        if self.bar is not None and self.bar.asked is not first:
+            self.bar.remove()
+            self.bar = None
+        if first is not None and self.bar is None:
+            self.bar = _bar(first, self._idle, self._grace)
+            self.mount(self.bar)
+        if self.bar is not None:
+            self.bar.more(len(self._waiting) - 1, task)
+
+
+def _bar(asked: Asked, idle: Callable[[], float], grace: float) -> Ask:
+    match asked:
+        case ApprovalAsked():
+            return ApprovalBar(asked, idle, grace)
+        case QuestionAsked():
+            return QuestionBar(asked, idle, grace)
