@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from kcode.errors import KcodeError, ProviderError
-from kcode.llm.asking import NO_KEY, WireRequest, arguments
+from kcode.llm.asking import WireRequest, arguments
 from kcode.llm.chunks import BadStream, Reader, data_lines
 from kcode.llm.deltas import Delta
 from kcode.llm.troubles import Whom, trouble_of
@@ -36,6 +36,9 @@ SWITCHES = {
     "LITELLM_SUPPRESS_STARTUP_OUTPUT": "true",
     "HF_HUB_OFFLINE": "1",  # else it downloads tokenizers
 }
+LIGHTER_OPENAI = "EXPERIMENTAL_OPENAI_BASE_LLM_HTTP_HANDLER"
+"""Read with each request: OpenAI's wire without their SDK, which takes twice the CPU for a chunk, holds the loop for
+100 ms to look at a long conversation, and tells the provider about the user's machine. Harmless to other programs."""
 LONGEST_SLICE = 0.01
 """Seconds that a burst of chunks may hold the event loop."""
 GRACE = 5.0
@@ -181,6 +184,7 @@ def _load(loading: Future[Any]) -> None:
             import litellm
 
             _silence(litellm)
+            os.environ[LIGHTER_OPENAI] = "true"
             litellm.AsyncHTTPHandler.single_connection_post_request = _refuse_a_second_attempt
             _warm_up(litellm)
     except Exception as error:
@@ -238,13 +242,11 @@ def _silence(litellm: Any) -> None:
 def _warm_up(litellm: Any) -> None:
     """One request on each wire that goes nowhere: what they import and build would hold the loop later."""
     import httpx
-    import openai
 
     importlib.import_module("anyio._backends._asyncio")
     nowhere = httpx.MockTransport(lambda _: httpx.Response(200, text="data: [DONE]\n\n"))
-    sdk = openai.OpenAI(api_key=NO_KEY, http_client=httpx.Client(transport=nowhere))
-    plain = litellm.HTTPHandler(client=httpx.Client(transport=nowhere))
-    for model, client in (("openai/none", sdk), ("anthropic/none", plain)):
+    client = litellm.HTTPHandler(client=httpx.Client(transport=nowhere))
+    for model in ("openai/none", "anthropic/none"):
         request = WireRequest(
             provider="nobody",
             model=model,

@@ -75,7 +75,7 @@ HAPPENED: dict[ProviderTrouble, str] = {
     "empty": "gave an empty answer",
     "garbled": "sent something that is no answer",
     "key": "does not accept the key",
-    "credit": "wants to be paid first",
+    "credit": "says that your credit is used up",
     "model": "does not have this model for you",
     "window": "cannot take a conversation of this length",
     "request": "does not understand the request",
