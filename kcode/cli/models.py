@@ -57,7 +57,7 @@ def _found(
 def _lines(catalog: Catalog, query: str, found: list[ModelFacts], limit: int) -> Iterable[str]:
     if not found:
         near = catalog.suggest(query) if query else []
-        yield "No model of that name." + (f" Near: {', '.join(near)}." if near else "")
+        yield "No model was found." + (f" Near: {', '.join(near)}." if near else "")
         return
     yield from table([HEAD, *map(_cells, found[:limit])], LEFT)
     if len(found) > limit:

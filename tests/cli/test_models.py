@@ -63,10 +63,8 @@ def test_programs_get_all_facts_and_no_headers(kcode_home: Path) -> None:
 
 
 def test_a_mistyped_name_is_answered_with_near_ones() -> None:
-    assert models("claude-sonet-5").output.startswith(
-        "No model of that name. Near: anthropic/claude-sonnet-5"
-    )
-    assert models("qqqqqq").output == "No model of that name.\n"
+    assert models("claude-sonet-5").output.startswith("No model was found. Near: anthropic/claude-sonnet-5")
+    assert models("qqqqqq").output == "No model was found.\n"
 
 
 def test_an_unknown_provider_is_refused() -> None:
@@ -94,5 +92,5 @@ def test_the_price_of_the_settings_is_named_as_such(kcode_home: Path) -> None:
 def test_a_server_that_is_not_there_is_told_on_the_side(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OLLAMA_API_BASE", "http://127.0.0.1:9")
     done = models("--provider", "ollama")
-    assert done.stdout == "No model of that name.\n"
+    assert done.stdout == "No model was found.\n"
     assert done.stderr == "! Ollama at http://127.0.0.1:9: connection refused\n"
