@@ -31,13 +31,14 @@ class Provider(Section):
 
 
 class Price(Section):
-    """Dollars per million tokens. `cached` and the stored ones default to the full input price."""
+    """Dollars per million tokens. `cached` defaults to the full input price, and so do the stored ones,
+    except where Anthropic's surcharge is usual: 1.25 and 2 input prices."""
 
-    input: Decimal
-    output: Decimal
-    cached: Decimal | None = None
-    stored: Decimal | None = None
-    stored_1h: Decimal | None = None
+    input: Decimal = Field(ge=0)
+    output: Decimal = Field(ge=0)
+    cached: Decimal | None = Field(None, ge=0)
+    stored: Decimal | None = Field(None, ge=0)
+    stored_1h: Decimal | None = Field(None, ge=0)
 
 
 class Budget(Section):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
 
+import hypothesis
 import psutil
 import pytest
 from hypothesis import given
@@ -191,6 +192,7 @@ def test_threads_of_a_process_share_it(ledger: Ledger) -> None:
     assert (ledger.total("s").micro_dollars, ledger.total("s").requests) == (560, 80)
 
 
+@pytest.mark.slow
 def test_eight_processes_lose_no_request(path: Path) -> None:
     script = """
 for number in range(50):
@@ -398,6 +400,7 @@ settled = st.tuples(
 )
 
 
+@hypothesis.settings(max_examples=25)
 @given(st.lists(settled, max_size=8))
 def test_the_sum_is_the_sum_of_its_parts(
     shared: Ledger, requests: list[tuple[int | None, int | None, SpendState, int]]
