@@ -61,10 +61,11 @@ class SessionLog:
         """A listener: stores the event unless it is a passing one. OSError when the disk does not take it."""
         if event.passing:
             return
-        line = json.dumps(
-            {"at": round(time.time(), 3), "event": event.model_dump(mode="json")}, ensure_ascii=True
-        )
-        self._write(line.encode() + b"\n")
+        entry = {"at": round(time.time(), 3), "event": event.model_dump(mode="json")}
+        line = json.dumps(entry, ensure_ascii=False)
+        self._write(
+            line.encode("utf-8", "replace") + b"\n"
+        )  # half a character would make the line unreadable
         if _is_border(event):
             os.fdatasync(self._fd)
 

@@ -60,6 +60,8 @@ def parse_mode(name: str, text: str, source: str) -> Mode:
     if unknown:
         raise BadInput(f"unknown keys {', '.join(sorted(unknown))}.")
     groups = head.get("groups", ["read"])
+    if not isinstance(groups, list):
+        raise BadInput(f"groups: {groups!r} is no list.")
     strange = [group for group in groups if group not in get_args(Group)]
     if strange:
         raise BadInput(f"unknown groups {strange}; known are {', '.join(get_args(Group))}.")

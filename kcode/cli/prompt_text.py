@@ -41,14 +41,20 @@ def _piped(patience: float | None) -> str:
     """Standard input, when it is a pipe or a file and has anything."""
     if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
         return ""
-    ready, _, _ = select.select([sys.stdin], [], [], patience)
-    if not ready:
+    if not _has_come(patience):
         print(
             "! Nothing came on standard input; going on without it (</dev/null says so at once).",
             file=sys.stderr,
         )
         return ""
     return _decoded(sys.stdin.buffer.read(MOST_BYTES + 1), "standard input").strip()
+
+
+def _has_come(patience: float | None) -> bool:
+    try:
+        return bool(select.select([sys.stdin], [], [], patience)[0])
+    except (OSError, ValueError):  # no file of the system's: whatever it is, it does not block
+        return True
 
 
 def _text_of(path: Path) -> str:

@@ -28,9 +28,11 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "models": Entry("kcode.cli.models", "Models with their windows and prices."),
     },
     "Set-up": {
+        "modes": Entry("kcode.cli.modes", "Who a model can be: list, show."),
         "auth": Entry("kcode.cli.auth", "Keys of providers: login, logout, list."),
         "config": Entry("kcode.cli.config", "Settings: get, set, list, edit, path."),
         "trust": Entry("kcode.cli.trust", "Folders whose own settings may take effect."),
+        "permissions": Entry("kcode.cli.permissions", "What would be allowed, asked or denied: check."),
         "tools": Entry("kcode.cli.tools", "What a model may call: list, show, run."),
         "doctor": Entry("kcode.cli.doctor", "Is all well here, and what to do if not."),
         "completion": Entry("kcode.cli.completion", "Tab completion for bash, zsh, fish."),
@@ -102,6 +104,7 @@ def refuse_mistyped(word: str, is_alone: bool) -> None:
     if word in names:
         raise click.UsageError(f"Put {word} first: kcode {word} … . As a prompt: kcode run {word} …")
     near = difflib.get_close_matches(word, names, n=1, cutoff=NEAR)
+    near += [name for name in names if sorted(name) == sorted(word)]  # two letters swapped
     meant = LIKELY_MEANT.get(word) if is_alone else None
     if found := meant or (near[0] if near else None):
         raise click.UsageError(

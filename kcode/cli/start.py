@@ -61,7 +61,7 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
         cleanup.callback(ledger.close)
         notices += [ledger.note] if ledger.note else []
 
-        modes, complaints = load_modes(mode_folders(root, options))
+        modes, complaints = load_modes(mode_folders(root, options.safe_mode))
         notices += complaints
         catalog = Catalog(chosen)
         mode = options.mode or said.mode or DEFAULT_MODE
@@ -161,10 +161,10 @@ def budget_for(options: RunOptions, chosen: Settings, said: Conversation) -> int
     return None if limit is None else int(limit * 1_000_000)
 
 
-def mode_folders(root: Path, options: RunOptions) -> list[Path]:
+def mode_folders(root: Path, safe_mode: bool) -> list[Path]:
     """Where modes come from besides the built-in ones; the project's only when its folder is trusted."""
     folders = [paths.config_dir() / "modes"]
-    if not options.safe_mode and trust.is_trusted(root):
+    if not safe_mode and trust.is_trusted(root):
         folders.append(root / ".kcode" / "modes")
     return folders
 
