@@ -20,8 +20,8 @@ IMPORT_NAMES = {
     "tests/provider": "scripted",
 }
 
-COME_WITH_LITELLM = {"httpx", "openai"}
-"""Its wires: another version than its own would be of no use."""
+COME_WITH_ANOTHER = {"httpx", "openai", "rich"}
+"""LiteLLM's wires and Textual's lines: another version than theirs would be of no use."""
 
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
@@ -218,7 +218,7 @@ def imported_packages() -> set[str]:
             else []
         )
     }
-    return names - set(sys.stdlib_module_names) - {"kcode"} - COME_WITH_LITELLM
+    return names - set(sys.stdlib_module_names) - {"kcode"} - COME_WITH_ANOTHER
 
 
 def normal(name: str) -> str:
