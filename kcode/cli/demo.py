@@ -38,7 +38,7 @@ def command(context: click.Context, headless: bool, keep: Path | None, wire: str
 
 
 def make_repository(folder: Path) -> None:
-    """The sample as a fresh git repository, one of its three tests failing. FileExistsError when the folder is there."""
+    """The sample as a fresh git repository, one of its three tests failing. FileExistsError when it is there."""
     with as_file(files("kcode.cli") / "sample") as sample:
         shutil.copytree(sample, folder, ignore=shutil.ignore_patterns("scenario.json", "__pycache__"))
     for arguments in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "A small shop"]):

@@ -195,7 +195,8 @@ class _Attempt:
         )
         if state == "settled":
             self.client._inputs[self.request.task, self.request.model] = usage.input
-        spend = Spend(usage=usage, micro_dollars=money, state=state)
+        charged = money if self.reported is None else self.reported
+        spend = Spend(usage=usage, micro_dollars=charged, state=state)
         self.tell(
             Spent(
                 task=self.request.task,
@@ -228,8 +229,7 @@ class _Attempt:
         return Usage(fresh=size - cached, cached=cached, output=output)
 
     def _cost(self, usage: Usage) -> int | None:
-        if self.reported is not None:
-            return self.reported
+        """By our own arithmetic; what the provider reports is kept beside it, and wins."""
         return cost(self.facts.price, usage, self.sent) if self.facts.price else None
 
     def _entry(self) -> Entry:

@@ -60,7 +60,7 @@ def test_lines_that_are_no_events_are_counted(tmp_path: Path) -> None:
 
 def test_a_session_is_open_in_one_process_at_a_time(tmp_path: Path) -> None:
     path = stored(tmp_path / "s.jsonl", STARTED)
-    script = "import sys; from kcode.memory.log import SessionLog; from pathlib import Path; SessionLog(Path(sys.argv[1]))"
+    script = "import sys, pathlib; from kcode.memory import log; log.SessionLog(pathlib.Path(sys.argv[1]))"
     held = log.SessionLog(path)
     other = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True)
     assert "open in another kcode" in other.stderr
