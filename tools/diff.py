@@ -1,10 +1,14 @@
-"""What became of a file: a unified diff for people and the record."""
+"""What became of a file: a unified diff for people and the record.
 
-import difflib
-import itertools
+difflib takes hours for some long files. So lines that are there once in both texts are matched first, in the longest
+row that keeps their order, and difflib only sees what is between them, when it is short.
+"""
+
 import re
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
+from difflib import Match, SequenceMatcher
 
 from kcode.messages import Change
 from kcode.tools.text import lines_of
@@ -12,8 +16,12 @@ from kcode.tools.text import lines_of
 CONTEXT = 3
 RECORDED = 400
 """Lines of a diff that are kept in a record."""
-AFFORDABLE = 2_000_000
-"""Pairs of equal lines up to which difflib answers in about a second."""
+SHORT = 250_000
+"""Product of the numbers of lines that are left to difflib."""
+
+Pair = tuple[int, int]
+"""Indices of a line in the old and in the new text."""
+Opcode = tuple[str, int, int, int, int]
 
 
 def change(path: str, before: str | None, after: str) -> Change:
@@ -33,12 +41,8 @@ def change(path: str, before: str | None, after: str) -> Change:
 def diff(before: str, after: str) -> list[str]:
     """Unified, without the two header lines; each line ends with a line feed."""
     old, new = lines_of(before), lines_of(after)
-    start = _equal_at_front(old, new)
-    end = _equal_at_front(old[start:][::-1], new[start:][::-1])
-    first = max(0, start - CONTEXT)
-    old, new = (lines[first : len(lines) - max(0, end - CONTEXT)] for lines in (old, new))
-    found = _compared(old, new) if _affordable(old, new) else _rewritten(old, new)
-    return [_ended(_moved(line, first)) for line in found]
+    groups = _Known(old, new).get_grouped_opcodes(CONTEXT)
+    return [line for group in groups for line in _hunk(group, old, new)]
 
 
 def changed_lines(diff: str) -> list[int]:
@@ -56,40 +60,109 @@ def changed_lines(diff: str) -> list[int]:
     return numbers
 
 
-def _equal_at_front(old: list[str], new: list[str]) -> int:
-    pairs = enumerate(zip(old, new, strict=False))
-    return next((place for place, (one, other) in pairs if one != other), min(len(old), len(new)))
+class _Known(SequenceMatcher[str]):
+    """Groups what was matched by our own rules."""
+
+    def __init__(self, old: list[str], new: list[str]) -> None:
+        super().__init__(None, [], [])
+        self._blocks = [*_runs(_pairs(old, new)), Match(len(old), len(new), 0)]
+
+    def get_matching_blocks(self) -> list[Match]:
+        return self._blocks
 
 
-def _affordable(old: list[str], new: list[str]) -> bool:
-    times = Counter(new)
-    return sum(times[line] for line in old) < AFFORDABLE
+def _hunk(group: list[Opcode], old: list[str], new: list[str]) -> Iterator[str]:
+    (_, i, _, j, _), (_, _, k, _, m) = group[0], group[-1]
+    yield f"@@ -{_range(i, k)} +{_range(j, m)} @@\n"
+    for kind, i, k, j, m in group:
+        if kind == "equal":
+            yield from (" " + _ended(line) for line in old[i:k])
+        else:
+            yield from ("-" + _ended(line) for line in old[i:k])
+            yield from ("+" + _ended(line) for line in new[j:m])
 
 
-def _compared(old: list[str], new: list[str]) -> Iterable[str]:
-    return itertools.islice(difflib.unified_diff(old, new, n=CONTEXT), 2, None)
-
-
-def _rewritten(old: list[str], new: list[str]) -> Iterable[str]:
-    """A diff that looks for nothing: line by line when there are as many as before, else all at once."""
-    if len(old) != len(new):
-        yield f"@@ -1,{len(old)} +1,{len(new)} @@\n"
-        yield from ("-" + line for line in old)
-        yield from ("+" + line for line in new)
-        return
-    for number, (one, other) in enumerate(zip(old, new, strict=True), 1):
-        if one != other:
-            yield from (f"@@ -{number} +{number} @@\n", "-" + one, "+" + other)
-
-
-def _moved(line: str, by: int) -> str:
-    """A hunk's header with its line numbers `by` lines further down; any other line as it is."""
-    if not by or not line.startswith("@@"):
-        return line
-    return re.sub(r"(?<=[-+])\d+", lambda number: str(int(number[0]) + by), line)
+def _range(start: int, end: int) -> str:
+    count = end - start
+    return f"{start + (count > 0)}" + ("" if count == 1 else f",{count}")
 
 
 def _ended(line: str) -> str:
-    return line.removesuffix("\n").removesuffix("\r") + (
-        "\n" if line.endswith("\n") else "\n\\ No newline at end of file\n"
+    plain = line.removesuffix("\n").removesuffix("\r")
+    return plain + ("\n" if line.endswith("\n") else "\n\\ No newline at end of file\n")
+
+
+def _runs(pairs: Iterator[Pair]) -> Iterator[Match]:
+    run: Match | None = None
+    for i, j in pairs:
+        if run and (run.a + run.size, run.b + run.size) == (i, j):
+            run = run._replace(size=run.size + 1)
+        else:
+            if run:
+                yield run
+            run = Match(i, j, 1)
+    if run:
+        yield run
+
+
+def _pairs(old: list[str], new: list[str]) -> Iterator[Pair]:
+    """Equal lines in their order."""
+    i = j = 0
+    for k, m in [*_anchors(old, new), (len(old), len(new))]:
+        for a, b in _between(old[i:k], new[j:m]):
+            yield i + a, j + b
+        if k < len(old):
+            yield k, m
+        i, j = k + 1, m + 1
+
+
+def _anchors(old: list[str], new: list[str]) -> list[Pair]:
+    """Lines that both texts have once, in the longest row that keeps the order; none when the texts are short."""
+    if len(old) * len(new) <= SHORT:
+        return []
+    times, others = Counter(old), Counter(new)
+    where = {line: j for j, line in enumerate(new) if others[line] == 1}
+    return _longest_row(
+        [(i, where[line]) for i, line in enumerate(old) if times[line] == 1 and line in where]
     )
+
+
+def _longest_row(pairs: list[Pair]) -> list[Pair]:
+    """The longest part of the pairs whose second numbers rise."""
+    ends: list[int] = []
+    last: list[int] = []
+    before: list[int | None] = []
+    for at, (_, j) in enumerate(pairs):
+        place = bisect_left(ends, j)
+        ends[place : place + 1] = [j]
+        last[place : place + 1] = [at]
+        before.append(last[place - 1] if place else None)
+    row: list[Pair] = []
+    step = last[-1] if last else None
+    while step is not None:
+        row.append(pairs[step])
+        step = before[step]
+    return row[::-1]
+
+
+def _between(old: list[str], new: list[str]) -> Iterator[Pair]:
+    front = _equal_at_front(old, new)
+    back = _equal_at_front(old[front:][::-1], new[front:][::-1])
+    yield from ((n, n) for n in range(front))
+    for i, j in _inside(old[front : len(old) - back], new[front : len(new) - back]):
+        yield front + i, front + j
+    yield from ((len(old) - n, len(new) - n) for n in range(back, 0, -1))
+
+
+def _inside(old: list[str], new: list[str]) -> Iterator[Pair]:
+    """By difflib when it is short; else line by line when there are as many as before; else nothing is equal."""
+    if len(old) * len(new) <= SHORT:
+        for i, j, size in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks():
+            yield from ((i + n, j + n) for n in range(size))
+    elif len(old) == len(new):
+        yield from ((n, n) for n, line in enumerate(old) if line == new[n])
+
+
+def _equal_at_front(old: list[str], new: list[str]) -> int:
+    pairs = enumerate(zip(old, new, strict=False))
+    return next((place for place, (one, other) in pairs if one != other), min(len(old), len(new)))

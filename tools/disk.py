@@ -53,11 +53,13 @@ def content(path: Path) -> bytes:
 
 
 def replace(path: Path, data: bytes, before: bytes | None) -> None:
-    """Make `data` the content of `path` at one stroke; mode bits and owner stay.
+    """Make `data` the content of `path` at one stroke; mode bits and owner stay. Missing folders are made.
 
     `before` is what the file must hold up to now (None: it must not exist), else ToolError.
     """
     _must_be_writable(path)
+    if before is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
     with _folder(path.parent) as folder:
         here = folder is not None
         final, temporary = (

@@ -19,6 +19,10 @@ SPACES = " \t\u00a0\u2000-\u200a\u202f\u205f\u3000"
 LOOK_ALIKES = ("'‘’‚‛′`´", '"“”„‟″', "-‐‑‒–—―−")
 TAB_WIDTHS = (4, 2, 8, 3)
 TOO_LONG_TO_COMPARE = 300
+MOST_TO_COMPARE = 20_000
+"""Lines."""
+MOST_WORK = 200_000_000
+"""Characters compared in the worst case: a second or two."""
 
 Shift = Callable[[str], str]
 """A line of the new text -> the same line, indented as the file is."""
@@ -77,12 +81,16 @@ def find(content: str, old: str, new: str, most: int) -> tuple[list[Place], str]
     if places := list(islice(_literal(content, old, new), most)):
         return places, ""
     for escaped, wanted, wish in _readings(old, new):
-        for rule in RULES:
+        for rule in RULES if _is_affordable(content, wanted) else ():
             if places := list(islice(_found(content, wanted, wish, rule), most)):
                 return places, escaped or rule.forgives
-            if not wanted.strip():
-                break
     return [], ""
+
+
+def _is_affordable(content: str, old: str) -> bool:
+    """False when nothing is sought, or it would take long: `a a a a b` in a sea of `a `."""
+    first = re.search(r"\w+|\S", old)
+    return first is not None and content.count(first[0]) * len(old) < MOST_WORK
 
 
 def nearest(content: str, old: str) -> int | None:
@@ -110,8 +118,8 @@ def _voted(lines: list[str], wanted: list[str]) -> tuple[int, int]:
 
 
 def _most_like(lines: list[str], line: str) -> int | None:
-    candidates = [one for one in dict.fromkeys(lines) if 3 < len(one) <= TOO_LONG_TO_COMPARE]
-    close = get_close_matches(line[:TOO_LONG_TO_COMPARE], candidates, 1, 0.6)
+    candidates = (one for one in dict.fromkeys(lines) if 3 < len(one) <= TOO_LONG_TO_COMPARE)
+    close = get_close_matches(line[:TOO_LONG_TO_COMPARE], islice(candidates, MOST_TO_COMPARE), 1, 0.6)
     return lines.index(close[0]) if close else None
 
 

@@ -1,7 +1,6 @@
 """A part of a text by its lines, from pieces that come one by one, in bounded memory."""
 
 import codecs
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -58,17 +57,19 @@ def _from_line(pieces: Iterable[str], first: int) -> Iterator[str]:
 def _lines(pieces: Iterable[str], longest: int) -> Iterator[str]:
     text, length = "", 0
     for piece in pieces:
-        for part in io.StringIO(piece, newline="\n"):
-            text += part[: max(0, longest - len(text))]
-            length += len(part)
-            if part.endswith("\n"):
-                yield _cut(text, length)
-                text, length = "", 0
+        *ended, rest = piece.split("\n")
+        for part in ended:
+            yield _shown(text + part[: max(0, longest - len(text))], length + len(part))
+            text, length = "", 0
+        text += rest[: max(0, longest - len(text))]
+        length += len(rest)
     if length:
-        yield _cut(text, length)
+        yield _shown(text, length)
 
 
-def _cut(text: str, length: int) -> str:
-    if length > len(text):
-        return f"{text} …[{length - len(text)} more characters]"
-    return text.removesuffix("\n").removesuffix("\r").replace("\0", "␀")
+def _shown(text: str, length: int) -> str:
+    """A line of which `text` was kept."""
+    text = text.replace("\0", "␀")
+    return (
+        f"{text} …[{length - len(text)} more characters]" if length > len(text) else text.removesuffix("\r")
+    )

@@ -95,10 +95,14 @@ def _nested(nodes: "list[Node]", source: list[str]) -> list[tuple[int, str]]:
     """Depth and line of every definition."""
     lines: list[tuple[int, str]] = []
     around: list[int] = []
+    latest = -1
     for node in nodes:
         while around and around[-1] <= node.start_byte:
             around.pop()
         first, last = node.start_point[0], node.end_point[0]
+        if first == latest:
+            continue
+        latest = first
         text = f"{first + 1}-{last + 1}\t{'  ' * len(around)}{source[first].strip()[:LONGEST_LINE]}"
         lines.append((len(around), text))
         around.append(node.end_byte)
