@@ -42,6 +42,8 @@ LIGHT = {
     "kcode.cli.sessions": HEAVY,
     "kcode.cli.demo": HEAVY,
     "kcode.cli.tools": HEAVY,
+    "kcode.cli.modes": HEAVY,
+    "kcode.cli.permissions": HEAVY,
     "kcode.cli.run": HEAVY,
     "kcode.agent.session": HEAVY,
 }
