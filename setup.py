@@ -3,11 +3,10 @@
 from setuptools import find_packages, setup
 
 TOP = {"agent": "agent", "modes": "modes", "tools": "tools", "memory": "memory", "scripted": "tests/provider"}
+BELOW = [f"kcode.{name}.{package}" for name, folder in TOP.items() for package in find_packages(folder)]
+REST = find_packages(include=["kcode", "kcode.llm*", "kcode.spend*", "kcode.cli*", "kcode.tui*"])
 
 setup(
-    packages=[
-        *find_packages(include=["kcode", "kcode.llm*", "kcode.spend*", "kcode.cli*", "kcode.tui*"]),
-        *(f"kcode.{name}{sub}" for name, folder in TOP.items() for sub in ["", *(f".{p}" for p in find_packages(folder))]),
-    ],
+    packages=[*REST, *(f"kcode.{name}" for name in TOP), *BELOW],
     package_dir={"kcode": "kcode", **{f"kcode.{name}": folder for name, folder in TOP.items()}},
 )
