@@ -63,6 +63,7 @@ SUBSTITUTIONS = ("command_substitution", "process_substitution")
 
 _STRANGE_BLANK = re.compile(r"[^\S \t\n]|[\x00-\x08\x0e-\x1f\x7f]")
 _CONTINUED_WORD = re.compile(r"[^\s|&;(]\\\n\S")
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
 _RUNS_IN_TEXT = re.compile(r"(?<!\\)(?:\\\\)*(`|\$\()")
 
 
@@ -95,6 +96,7 @@ def _parser() -> "Parser":
 
 
 def _visit(node: "Node") -> Iterator[Part]:
+    yield from _gaps(node)
     match node.type:
         case kind if kind in GROUPS:
             for child in node.named_children:
@@ -123,13 +125,30 @@ def _visit(node: "Node") -> Iterator[Part]:
             yield Unclear(_text(node), f"{kind.replace('_', ' ')} is not looked into")
 
 
+def _gaps(node: "Node") -> Iterator[Part]:
+    """Whatever the grammar takes for a blank and is none for the shell: in `'a'\\ b` it sees two words."""
+    if node.type not in VALUES and not all(_is_gap(node, *pair) for pair in pairwise(node.children)):
+        yield Unclear(_text(node), "a part of it is not understood")
+
+
+def _is_gap(node: "Node", before: "Node", after: "Node") -> bool:
+    text = (node.text or b"")[before.end_byte - node.start_byte : after.start_byte - node.start_byte]
+    if node.type not in ("command", "file_redirect"):
+        return bool(re.fullmatch(rb"(?:[ \t\n]|\\\n)*", text))
+    is_operator = node.type == "file_redirect" and not (before.is_named and after.is_named)
+    are_words = not is_operator and "redirect" not in before.type + after.type
+    return bool(re.fullmatch(rb"(?:[ \t]|\\\n)+" if are_words else rb"(?:[ \t]|\\\n)*", text))
+
+
 def _inside(node: "Node") -> Iterator[Part]:
     """The commands in the substitutions of a value."""
+    if node.type in SUBSTITUTIONS:
+        yield from _visit(node)
+        return
+    if node.type == "word" and re.search(r"\s", _ESCAPED.sub("", _text(node))):
+        yield Unclear(_text(node), "for the shell it is more than one word")
     for child in node.named_children:
-        if child.type in SUBSTITUTIONS:
-            yield from _visit(child)
-        else:
-            yield from _inside(child)
+        yield from _inside(child)
 
 
 def _assignment(node: "Node") -> Iterator[Part]:
@@ -153,6 +172,7 @@ def _redirected(node: "Node") -> Iterator[Part]:
     body = node.child_by_field_name("body")
     redirects = [child for child in node.named_children if child != body]
     if body is not None and body.type == "command":
+        yield from _gaps(body)
         yield from _command(body, redirects)
         return
     if body is not None:
@@ -167,7 +187,6 @@ def _command(node: "Node", redirects: list["Node"]) -> Iterator[Part]:
     words: list[Word] = []
     assigned: list[str] = []
     stdin = None
-    end = -1
     for child in [*node.children, *redirects]:
         if child.type == "variable_assignment":
             assigned += _names(child)
@@ -177,9 +196,6 @@ def _command(node: "Node", redirects: list["Node"]) -> Iterator[Part]:
             stdin = _given(child) if child.type != "file_redirect" else stdin
             yield from _redirections(child)
         else:
-            if child.start_byte == end:
-                yield Unclear(_text(node), "it has words without a blank between")
-            end = child.end_byte
             words.append(_word(child.named_children[0] if child.type == "command_name" else child))
             yield from _inside(child)
     yield from _opened(tuple(words), tuple(assigned), stdin, _text(node))
@@ -204,6 +220,7 @@ def _opened(
 
 
 def _redirections(node: "Node") -> Iterator[Part]:
+    yield from _gaps(node)
     match node.type:
         case "file_redirect":
             yield from _file(node)
@@ -226,11 +243,16 @@ def _file(node: "Node") -> Iterator[Part]:
     if not targets and operator not in (">&-", "<&-"):
         yield Unclear(_text(node), "its redirection has no target")
     for target in targets:
-        yield from _inside(target) if target.type not in SUBSTITUTIONS else _visit(target)
+        yield from _inside(target)
 
 
 def _heredoc(node: "Node") -> Iterator[Part]:
-    start = next((_text(child) for child in node.named_children if child.type == "heredoc_start"), "")
+    start, end = (
+        next((_text(child) for child in node.named_children if child.type == kind), "")
+        for kind in ("heredoc_start", "heredoc_end")
+    )
+    if not start or re.sub(r"['\"\\]", "", start) != end.strip():
+        yield Unclear(_text(node), "its here-document has no clear end")
     for child in node.named_children:
         if child.type == "heredoc_body":
             found = list(_inside(child))
@@ -286,13 +308,13 @@ def _word(node: "Node") -> Word:
         case "concatenation":
             return _joined(node)
         case _ if not node.is_named:
-            return Word(_text(node))
+            return _bare(_text(node))
         case _:
             return UNKNOWN
 
 
 def _bare(text: str) -> Word:
-    plain = re.sub(r"\\(.)", "", text, flags=re.DOTALL)
+    plain = _ESCAPED.sub("", text)
     if "{" in plain or "`" in plain or "$" in plain[:-1]:
         return UNKNOWN
     unescaped = re.sub(r"\\(\n)?(.?)", lambda found: "" if found[1] and not found[2] else found[2], text)
@@ -310,10 +332,10 @@ def _quoted(node: "Node") -> Word:
 
 
 def _joined(node: "Node") -> Word:
-    children = node.named_children
+    children = node.children
     is_whole = children and all(a.end_byte == b.start_byte for a, b in pairwise(children))
     words = [_word(child) for child in children]
-    unquoted = "".join(_text(child) for child in children if child.type == "word")
+    unquoted = "".join(_ESCAPED.sub("", _text(child)) for child in children if child.type == "word")
     if not is_whole or "{" in unquoted or any(word.text is None for word in words):
         return UNKNOWN
     return Word("".join(word.text or "" for word in words), any(word.is_pattern for word in words))
