@@ -168,7 +168,7 @@ class ThinkTags:
     Tags count only at the very beginning of an answer: later they are text that somebody wrote about tags.
     """
 
-    _state: Literal["before", "inside", "behind"] = "before"
+    _state: Literal["before", "inside", "leaving", "behind"] = "before"
     _held: str = ""
 
     def split(self, text: str) -> Iterator[TextDelta | ThinkingDelta]:
@@ -180,6 +180,9 @@ class ThinkTags:
             thought, text = self._leave(text)
             if thought:
                 yield ThinkingDelta(text=thought)
+        if self._state == "leaving":
+            text = text.lstrip("\n")
+            self._state = "behind" if text else "leaving"
         if self._state == "behind" and text:
             yield TextDelta(text=text)
 
@@ -204,8 +207,8 @@ class ThinkTags:
         """(thought, text behind it)"""
         thought, tag, behind = text.partition(CLOSED)
         if tag:
-            self._state = "behind"
-            return thought, behind.lstrip("\n")
+            self._state = "leaving"
+            return thought, behind
         held = _length_of_a_begun_tag(text)
         self._held = text[len(text) - held :]
         return text[: len(text) - held], ""

@@ -36,6 +36,12 @@ SWITCHES = {
     "LITELLM_SUPPRESS_STARTUP_OUTPUT": "true",
     "HF_HUB_OFFLINE": "1",  # else it downloads tokenizers
 }
+NOISE: dict[str, type[Warning]] = {
+    "Pydantic serializer warnings": UserWarning,
+    # One that was cancelled while a thread prepared its request:
+    r"coroutine '\w+(Handler|LLM|ChatCompletion)\.\w+' was never awaited": RuntimeWarning,
+}
+"""Warnings of LiteLLM that mean nothing here."""
 LIGHTER_OPENAI = "EXPERIMENTAL_OPENAI_BASE_LLM_HTTP_HANDLER"
 """Read with each request: OpenAI's wire without their SDK, which takes twice the CPU for a chunk, holds the loop for
 100 ms to look at a long conversation, and tells the provider about the user's machine. Harmless to other programs."""
@@ -236,7 +242,8 @@ def _silence(litellm: Any) -> None:
         logger = logging.getLogger(name)
         logger.handlers[:] = [logging.NullHandler()]
         logger.propagate = False
-    warnings.filterwarnings("ignore", "Pydantic serializer warnings", UserWarning)
+    for message, category in NOISE.items():
+        warnings.filterwarnings("ignore", message, category)
 
 
 def _warm_up(litellm: Any) -> None:
