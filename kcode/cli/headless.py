@@ -4,7 +4,7 @@ Standard output holds only the answer (or the JSON); what happens meanwhile goes
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -89,11 +89,16 @@ class JsonLines:
     out: TextIO
     receipt: Receipt
     """Must listen before this one, so that the money is up to date."""
+    nobody_reads: Callable[[], None]
+    """Called when the other side has closed: nobody wants to pay for what nobody hears."""
 
     def __call__(self, event: Event) -> None:
         line = event.model_dump(mode="json") | {"spend": money(self.receipt)}
-        self.out.write(json.dumps(line) + "\n")
-        self.out.flush()
+        try:
+            self.out.write(json.dumps(line) + "\n")
+            self.out.flush()
+        except BrokenPipeError:
+            self.nobody_reads()
 
 
 def money(receipt: Receipt) -> dict[str, Any]:

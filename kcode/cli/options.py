@@ -61,6 +61,8 @@ class RunOptions:
     ephemeral: bool = False
 
     output_format: Literal["text", "json", "stream-json"] = "text"
+    input_format: Literal["text", "stream-json"] = "text"
+    """stream-json: another program says what to do, line by line (kcode/cli/dialogue.py)."""
     json_schema: Path | None = None
     output_file: Path | None = None
     verbose: bool = False
@@ -186,6 +188,12 @@ SECTIONS: dict[str, list[click.Option]] = {
         _option("-p", "--print", "print_mode", is_flag=True, help="Without a screen, as `kcode run`."),
         _option("--output-format", type=click.Choice(FORMATS), help="text is the answer alone."),
         _option("--json", "json_lines", is_flag=True, help="The same as --output-format stream-json."),
+        _option(
+            "--input-format",
+            type=click.Choice(("text", "stream-json")),
+            default="text",
+            help="stream-json: prompts, answers, cancel as JSON lines.",
+        ),
         _option("--json-schema", type=_path, metavar="FILE", help="The answer must be JSON of this schema."),
         _option(
             "-o",
@@ -234,6 +242,11 @@ def resolve(values: dict[str, Any]) -> RunOptions:
     if chosen.pop("json_lines"):
         _only_one(
             chosen["output_format"] not in (None, "stream-json"), "--json is --output-format stream-json"
+        )
+        chosen["output_format"] = "stream-json"
+    if chosen["input_format"] == "stream-json":
+        _only_one(
+            chosen["output_format"] in ("text", "json"), "--input-format stream-json answers as stream-json"
         )
         chosen["output_format"] = "stream-json"
     chosen["output_format"] = chosen["output_format"] or "text"

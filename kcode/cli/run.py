@@ -1,70 +1,113 @@
-"""One task without a screen: `kcode run`, `kcode -p`."""
+"""A session without a screen: `kcode run`, `kcode -p`."""
 
 import asyncio
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from kcode.agent.loop import outcome_of
 from kcode.cli import prompt_text
+from kcode.cli.dialogue import Answer, Cancel, Command, Say, Switch, commands
 from kcode.cli.headless import JsonLines, Progress, result
 from kcode.cli.options import RunOptions
+from kcode.cli.prompt_text import Text
 from kcode.cli.shape import Shape
 from kcode.cli.start import Started, start
-from kcode.errors import KcodeError, ProviderError, TimeLimit
+from kcode.errors import BadInput, KcodeError, ProviderError, TimeLimit
 from kcode.llm import transport
 from kcode.spend.receipt import Receipt
 
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
-"""Each cancels the task; the exit code says which it was. A second one ends the process at once."""
+"""Each cancels the work; the exit code says which it was. A second one ends the process at once."""
+NOBODY_READS = 141
 
 
 def run(options: RunOptions) -> int:
     """Work on the task and print it; returns the exit code. KcodeError for what is wrong before it begins."""
     transport.start_import()  # two seconds of processor time: it runs while the rest is got ready
+    is_dialogue = options.input_format == "stream-json"
     shape = Shape.read(options.json_schema) if options.json_schema else None
-    text = prompt_text.read(options)
+    text = Text(words=" ".join(options.prompt)) if is_dialogue else prompt_text.read(options)
     if shape:
         text = text.model_copy(update={"words": f"{text.words}\n\n{shape.request}".strip()})
-    started = start(options, someone_answers=False)
+    if options.output_file:
+        _check_writable(options.output_file)
+    started = start(options, someone_answers=is_dialogue)
     with started.put_away:
-        return asyncio.run(_Run(options, started, text, shape).to_its_end())
+        work = _Run(options, started, shape)
+        return asyncio.run(work.to_its_end(work.dialogue(text) if is_dialogue else work.once(text)))
 
 
 @dataclass(slots=True)
 class _Run:
     options: RunOptions
     started: Started
-    text: prompt_text.Text
     shape: Shape | None
     receipt: Receipt = field(default_factory=Receipt)
-    signalled: signal.Signals | None = None
+    stop: Callable[[], object] = lambda: None
+    """Cancels the work."""
+    if_cancelled: int = SIGNALS[signal.SIGINT]
+    """The exit code."""
 
-    async def to_its_end(self) -> int:
-        session = self.started.session
-        self._listen()
-        for notice in self.started.notices:
-            print(f"! {notice}", file=sys.stderr)
-        answer, outcome, exit_code = "", "done", 0
+    async def to_its_end(self, work: Coroutine[None, None, int]) -> int:
         try:
             with self._signals():
-                answer = await self._answer()
+                self._listen()
+                return await work
+        finally:
+            await self.started.session.close()
+
+    async def once(self, text: Text) -> int:
+        """One prompt, or what is open of the session, and its result."""
+        answer, outcome, exit_code = "", "done", 0
+        try:
+            answer = await self._answer(text)
         except asyncio.CancelledError:
             answer, outcome = "Cancelled.", "cancelled"
-            exit_code = SIGNALS[self.signalled or signal.SIGINT]
+            exit_code = self.if_cancelled
         except KcodeError as error:
             answer, outcome, exit_code = str(error), reason(error), error.exit_code
-        finally:
-            await session.close()
         self._print(answer, outcome, exit_code)
         return exit_code
 
-    async def _answer(self) -> str:
+    async def dialogue(self, first: Text) -> int:
+        """What a program says on standard input, line by line, until it closes it; the exit code of the last work."""
+        working: asyncio.Future[int] | None = asyncio.ensure_future(self.once(first)) if first.words else None
+        try:
+            async for command in commands(sys.stdin.fileno()):
+                working = await self._obey(command, working)
+            return await working if working else 0
+        except asyncio.CancelledError:
+            if working is None:
+                return self.if_cancelled
+            working.cancel()
+            return await working
+
+    async def _obey(
+        self, command: Command, working: asyncio.Future[int] | None
+    ) -> asyncio.Future[int] | None:
+        session = self.started.session
+        match command:
+            case Say() if working is None or working.done():
+                return asyncio.ensure_future(self.once(Text(words=command.text)))
+            case Say():
+                await session.say(command.text)
+            case Answer():
+                session.answer(command.id, command.answer, command.words)
+            case Cancel():
+                session.cancel()
+            case Switch():
+                session.switch(command.mode, command.model, command.effort)
+        return working
+
+    async def _answer(self, text: Text) -> str:
         session, limit = self.started.session, self.options.max_time
-        if self.text.words:
-            await session.say(self.text.words, self.text.images)
+        if text.words:
+            await session.say(text.words, text.images)
         try:
             async with asyncio.timeout(limit):
                 answer = await session.work()
@@ -75,60 +118,63 @@ class _Run:
             ) from None
 
     def _listen(self) -> None:
-        session, stream = self.started.session, self.options.output_format == "stream-json"
+        session = self.started.session
+        for notice in self.started.notices:
+            print(f"! {notice}", file=sys.stderr)
         session.listen(self.receipt)
-        if stream:
-            session.listen(JsonLines(sys.stdout, self.receipt))
+        if self.options.output_format == "stream-json":
+            session.listen(JsonLines(sys.stdout, self.receipt, self._nobody_reads))
         else:
             session.listen(Progress(sys.stderr, self.options.verbose))
 
     def _print(self, answer: str, outcome: str, exit_code: int) -> None:
-        session = self.started.session
+        session = self.started.session.id
         if self.options.output_format != "text":
-            print(
-                json.dumps(
-                    result(
-                        self.receipt, session=session.id, outcome=outcome, text=answer, exit_code=exit_code
-                    )
-                )
-            )
+            ended = result(self.receipt, session=session, outcome=outcome, text=answer, exit_code=exit_code)
+            print(json.dumps(ended), flush=True)
         elif exit_code == 0:
-            print(answer)
+            print(answer, flush=True)
         else:
             print(f"kcode: {answer}", file=sys.stderr)
         if self.options.output_file and exit_code == 0:
             self.options.output_file.write_text(answer + "\n", encoding="utf-8")
         if self.options.output_format == "text":
-            sys.stdout.flush()
             print(f"── {self.receipt.line()}", file=sys.stderr)
             if not self.options.ephemeral:
-                print(f"   go on: kcode -r {session.id}", file=sys.stderr)
+                print(f"   go on: kcode -r {session}", file=sys.stderr)
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        engine = asyncio.get_running_loop()
-        working = asyncio.current_task()
+        engine, working = asyncio.get_running_loop(), asyncio.current_task()
+        if working is not None:
+            self.stop = working.cancel
 
-        def stop(number: signal.Signals) -> Callable[[], None]:
-            def cancel() -> None:
-                engine.remove_signal_handler(number)  # the next one ends the process
-                self.signalled = number
-                if working is not None:
-                    working.cancel()
-
-            return cancel
+        def came(number: signal.Signals) -> None:
+            engine.remove_signal_handler(number)  # the next one ends the process
+            self.if_cancelled = SIGNALS[number]
+            self.stop()
 
         for number in SIGNALS:
-            engine.add_signal_handler(number, stop(number))
+            engine.add_signal_handler(number, came, number)
         try:
             yield
         finally:
             for number in SIGNALS:
                 engine.remove_signal_handler(number)
 
+    def _nobody_reads(self) -> None:
+        self.if_cancelled = NOBODY_READS
+        self.stop()
+
+
+def _check_writable(file: Path) -> None:
+    """Before money is spent on what could not be written."""
+    try:
+        file.open("a").close()
+    except OSError as error:
+        raise BadInput(f"{file} cannot be written: {error.strerror}.") from None
+
 
 def reason(error: KcodeError) -> str:
     """One word for programs: why it ended."""
-    from kcode.agent.loop import outcome_of
-
     return f"provider_{error.trouble}" if isinstance(error, ProviderError) else outcome_of(error)

@@ -1,0 +1,90 @@
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kcode.cli.dialogue import Answer, Cancel, Command, Say, Switch, commands
+from kcode.scripted import ScriptedProvider
+from tests.playing import MODEL, call, say, scenario, settings_for
+
+
+async def test_lines_become_commands_and_others_are_named_and_skipped(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reading, writing = os.pipe()
+    os.write(
+        writing,
+        b'{"type": "say", "text": "mend it"}\n\n{"type": "fly"}\nno json\n{"type": "answer", "id": "q1", "answer": "no"}\n'
+        b'{"type": "cancel"}\n{"type": "switch", "mode": "ask", "model": "a/b"}',
+    )
+    os.close(writing)
+    heard: list[Command] = [command async for command in commands(reading)]
+    assert heard == [
+        Say(type="say", text="mend it"),
+        Answer(type="answer", id="q1", answer="no"),
+        Cancel(type="cancel"),
+        Switch(type="switch", mode="ask", model="a/b"),
+    ]
+    assert capsys.readouterr().err.count("is skipped") == 2
+
+
+class Talk:
+    """A real kcode that another program talks to."""
+
+    def __init__(self, provider: ScriptedProvider, root: Path) -> None:
+        sets = [part for one in settings_for(provider) for part in ("--set", one)]
+        words = ["-p", "--input-format", "stream-json", "-m", MODEL, *sets]
+        main = "import sys; from kcode.cli.main import main; sys.exit(main())"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", main, *words],
+            cwd=root,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        )
+
+    def tell(self, **command: Any) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(command) + "\n")
+        self.process.stdin.flush()
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            yield json.loads(line)
+
+    def until(self, type: str) -> dict[str, Any]:
+        return next(event for event in self.events() if event["type"] == type)
+
+    def close(self) -> int:
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.stdout.read()
+        self.process.stdout.close()
+        return self.process.wait(20)
+
+
+def test_another_program_prompts_approves_cancels_and_prompts_again(repository: Path) -> None:
+    script = scenario(call("shell", command="touch made"), say("Made."), match="make")
+    script["lanes"].append({"match": "long", "steps": [say("word " * 500, pace=0.02)]})
+    with ScriptedProvider(script) as provider:
+        talk = Talk(provider, repository)
+        talk.tell(type="say", text="make it")
+        asked = talk.until("approval_asked")
+        assert asked["preview"] == "touch made"
+        talk.tell(type="answer", id=asked["id"], answer="once")
+        result = talk.until("result")
+        assert (result["text"], result["exit_code"]) == ("Made.", 0)
+        assert (repository / "made").exists()
+        talk.tell(type="say", text="a long one")
+        talk.until("text_arrived")
+        talk.tell(type="cancel")
+        result = talk.until("result")
+        assert (result["reason"], result["exit_code"]) == ("cancelled", 130)
+        assert talk.close() == 130
