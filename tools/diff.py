@@ -7,7 +7,7 @@ row that keeps their order, and difflib only sees what is between them, when it 
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import Match, SequenceMatcher
 
 from kcode.messages import Change
@@ -92,25 +92,26 @@ def _ended(line: str) -> str:
     return plain + ("\n" if line.endswith("\n") else "\n\\ No newline at end of file\n")
 
 
-def _runs(pairs: Iterator[Pair]) -> Iterator[Match]:
-    run: Match | None = None
+def _runs(pairs: Iterable[Pair]) -> Iterator[Match]:
+    start = (0, 0)
+    size = 0
     for i, j in pairs:
-        if run and (run.a + run.size, run.b + run.size) == (i, j):
-            run = run._replace(size=run.size + 1)
-        else:
-            if run:
-                yield run
-            run = Match(i, j, 1)
-    if run:
-        yield run
+        if (i, j) != (start[0] + size, start[1] + size):
+            if size:
+                yield Match(*start, size)
+            start, size = (i, j), 0
+        size += 1
+    if size:
+        yield Match(*start, size)
 
 
 def _pairs(old: list[str], new: list[str]) -> Iterator[Pair]:
     """Equal lines in their order."""
     i = j = 0
     for k, m in [*_anchors(old, new), (len(old), len(new))]:
-        for a, b in _between(old[i:k], new[j:m]):
-            yield i + a, j + b
+        if i < k and j < m:
+            for a, b in _between(old[i:k], new[j:m]):
+                yield i + a, j + b
         if k < len(old):
             yield k, m
         i, j = k + 1, m + 1

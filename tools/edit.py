@@ -117,7 +117,7 @@ def _not_found(content: str, edit: Replacement, name: str) -> str:
     if line is None:
         return words + " Nothing like it is: read the file."
     first = max(1, line - 2)
-    window = Window(first, min(REGION.count, edit.old.count("\n") + 5), REGION.size)
+    window = Window(first, min(REGION.count, edit.old.strip("\n").count("\n") + 5), REGION.size)
     lines, _ = page([content], window)
     return f"{words} Nearest is:\n{numbered(lines, first)}\n"
 

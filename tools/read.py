@@ -83,8 +83,8 @@ class Read(Tool):
         if not data:
             return Output(text=f"{name} is empty.")
         window = self._window or Window(1, len(data), 2 * len(data), len(data))
-        total = text.content.count("\n") + (not text.content.endswith("\n"))
-        return Output(text=_part(name, [text.content], window, f"{total} lines") + _announced(text.encoding))
+        shown = _part(name, [text.content], window, f"{_count(text.content)} lines")
+        return Output(text=shown + _announced(text.encoding))
 
     @property
     def _window(self) -> Window | None:
@@ -116,10 +116,14 @@ def _from_stream(name: str, file: BinaryIO, window: Window, size: int) -> str:
 
 
 def _overview(name: str, content: str, size: int) -> str:
-    extent = f"{content.count(chr(10)) + 1} lines, {size_of(size)}"
+    extent = f"{_count(content)} lines, {size_of(size)}"
     if found := syntax.outline(name, content, PART.size):
         return f"{name}: {extent}. Its outline (read a part by offset and limit):\n" + found
     return _part(name, [content], HEAD, extent)
+
+
+def _count(content: str) -> int:
+    return content.count("\n") + (not content.endswith("\n"))
 
 
 def _announced(encoding: str) -> str:

@@ -86,9 +86,10 @@ def outline(name: str, content: str, bound: int) -> str | None:
     lines = _nested(sorted(found, key=lambda node: (node.start_byte, -node.end_byte)), content.split("\n"))
     for depth in range(max((depth for depth, _ in lines), default=0), -1, -1):
         text = "\n".join(line for own, line in lines if own <= depth)
-        if len(text) <= bound or depth == 0:
-            return text[:bound] or None
-    return None
+        if len(text) <= bound:
+            return text or None
+    whole = text[:bound].rpartition("\n")[0]
+    return f"{whole}\n[{text.count(chr(10)) - whole.count(chr(10))} more definitions]"
 
 
 def _nested(nodes: "list[Node]", source: list[str]) -> list[tuple[int, str]]:
@@ -131,10 +132,12 @@ def fault(name: str, content: str) -> int | None:
 
 
 def _error_line(node: "Node") -> int:
-    """Where the first node stands that is wrong or missing, as deep as it can be told."""
+    """Where the first node stands that is wrong or missing, as deep as it can be told; of what is wrong, the last
+    bracket that was opened."""
     while not node.is_missing:
         below = next((child for child in node.children if child.has_error or child.is_missing), None)
         if below is None:
+            node = next((child for child in reversed(node.children) if child.type in ("(", "[", "{")), node)
             break
         node = below
     return node.start_point[0]
