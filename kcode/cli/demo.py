@@ -80,6 +80,7 @@ def options(repository: Path, url: str, wire: str) -> RunOptions:
         cd=repository,
         models=(MODEL,),
         permission_mode="auto",
+        ephemeral=True,
         set=(
             f'providers.scripted={{wire="{wire}", base_url="{base}", key="none"}}',
             f'prices."{MODEL}"={{input=3.0, output=15.0, cached=0.30, stored=3.75, stored_1h=6.0}}',

@@ -4,9 +4,12 @@ Standard output holds only the answer (or the JSON); what happens meanwhile goes
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TextIO
+
+import click
 
 from kcode.events import (
     BudgetSet,
@@ -26,6 +29,16 @@ from kcode.spend.receipt import Receipt
 from kcode.tools.visible import visible
 
 DIFF_LINES = 40
+LOOKS: dict[str, dict[str, Any]] = {
+    "•": {"bold": True},
+    "!": {"fg": "yellow"},
+    "  ✗": {"fg": "red"},
+    "    +": {"fg": "green"},
+    "    -": {"fg": "red"},
+    "    @": {"fg": "cyan"},
+    "  │": {"dim": True},
+}
+"""How a line is painted, by its beginning; the signs say the same without colour."""
 
 
 @dataclass(slots=True)
@@ -38,8 +51,15 @@ class Progress:
 
     def __call__(self, event: Event) -> None:
         for line in self._lines(event):
-            self.out.write(line + "\n")
+            self.out.write(self._painted(line) + "\n")
         self.out.flush()
+
+    def _painted(self, line: str) -> str:
+        if not self.out.isatty() or os.environ.get("NO_COLOR"):
+            return line
+        return next(
+            (click.style(line, **look) for start, look in LOOKS.items() if line.startswith(start)), line
+        )
 
     def _lines(self, event: Event) -> Iterator[str]:
         match event:
