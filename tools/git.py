@@ -60,6 +60,7 @@ SETTINGS = {
     "maintenance.auto": "false",
     "submodule.recurse": "false",
     "diff.ignoreSubmodules": "all",
+    "diff.autoRefreshIndex": "false",
     "safe.bareRepository": "explicit",
 }
 
