@@ -1,13 +1,13 @@
 """Paths that no mode gives free: they change what runs later, or hold secrets."""
 
-import re
 from collections.abc import Iterable
 from itertools import pairwise
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Literal
 
 from kcode.agent.programs import names_in
 from kcode.paths import config_dir, data_dir, state_dir
+from kcode.tools.secret_files import is_secret
 
 Protection = Literal["git", "settings", "startup", "secret"]
 
@@ -25,9 +25,6 @@ STARTUP = names_in(
 )
 STARTUP_FOLDERS = {(".config", "fish"), (".config", "git"), (".config", "autostart"), (".config", "systemd")}
 OWN = {(".kcode", "settings.toml"), (".kcode", "modes"), (".kcode", "commands")}
-SECRET_FOLDERS = {".ssh", ".gnupg", ".aws"}
-
-_SECRET = re.compile(r"\.env(rc)?|\.env[.\-_](?!(.*[.\-_])?(example|sample|template|dist|defaults?)$).*")
 
 
 def protection(paths: Iterable[Path], *, writes: bool) -> Protection | None:
@@ -44,12 +41,6 @@ def protection(paths: Iterable[Path], *, writes: bool) -> Protection | None:
         if is_secret(path):
             return "secret"
     return None
-
-
-def is_secret(path: PurePath) -> bool:
-    """Whether a file's name says that keys are in it; `.env.example` has none."""
-    parts = [part.casefold() for part in path.parts]
-    return bool(parts) and (_SECRET.fullmatch(parts[-1]) is not None or not SECRET_FOLDERS.isdisjoint(parts))
 
 
 def _own_folders() -> Iterable[Path]:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import stat
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import ClassVar
 
 from pydantic import Field
@@ -14,8 +14,9 @@ from kcode.tools.disk import KINDS
 from kcode.tools.environment import find_program
 from kcode.tools.files import files_of, trouble
 from kcode.tools.hits import Hits
+from kcode.tools.secret_files import is_secret
 from kcode.tools.seek import Wanted, escape, seek
-from kcode.tools.text import size_of
+from kcode.tools.text import escaped, size_of
 from kcode.tools.tool import Group, Output, Tool, Workspace
 
 LARGEST_FILE = 5_000_000
@@ -67,16 +68,16 @@ class Search(Tool):
         if stat.S_ISDIR(mode):
             names = await files_of(path)
             return path, await asyncio.to_thread(_searchable, path, names, self.glob)
-        names = _searchable(path.parent, [path.name], None)
-        if not names:
+        if not _is_searchable(path):
             kind = KINDS.get(stat.S_IFMT(mode), f"larger than {size_of(LARGEST_FILE)}")
-            raise ToolError(f"{path.name} is {kind}: it cannot be searched.")
-        return path.parent, names
+            raise ToolError(f"{escaped(path.name)} is {kind}: it cannot be searched.")
+        return path.parent, [path.name]
 
 
 def _searchable(folder: Path, names: list[str], glob: str | None) -> list[str]:
-    """Files (no symlinks) that are not too large, and match."""
-    return [name for name in _matching(names, glob) if _is_searchable(folder / name)]
+    """Files (no symlinks) that are not too large, hold no keys by their names, and match."""
+    matching = (name for name in _matching(names, glob) if not is_secret(PurePath(name)))
+    return [name for name in matching if _is_searchable(folder / name)]
 
 
 def _is_searchable(path: Path) -> bool:

@@ -32,11 +32,13 @@ class Wanted:
     is_literal: bool = False
 
 
-async def seek(wanted: Wanted, folder: Path, names: list[str], ripgrep: str | None) -> Hits:
-    """The hits in text files of a folder, for SECONDS at most. ToolError when the pattern is no regex."""
+async def seek(
+    wanted: Wanted, folder: Path, names: list[str], ripgrep: str | None, seconds: float = SECONDS
+) -> Hits:
+    """The hits in text files of a folder, as far as time allows. ToolError when the pattern is no regex."""
     hits = Hits()
     try:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(seconds):
             if not (ripgrep and names and await _by_ripgrep(ripgrep, wanted, folder, names, hits)):
                 await _by_grep(wanted, folder, names, hits)
     except TimeoutError:
