@@ -27,6 +27,8 @@ NO_KEY = "none"
 class WireRequest(Record):
     provider: str
     """Its name for people."""
+    name: str = ""
+    """The model's, for people: `provider/name`."""
     model: str
     """In LiteLLM's spelling."""
     messages: list[dict[str, Any]] = Field(repr=False)

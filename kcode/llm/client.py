@@ -1,7 +1,7 @@
 """The client: every request of the program goes through `Client.ask`.
 
-It writes the ledger's row before a request leaves and settles it afterwards, waits and tries again, and goes over to the
-fallback models. What the provider says is told as events while it arrives.
+It writes the ledger's row before a request leaves and settles it afterwards, waits and tries again, and goes over
+to the fallback models. What the provider says is told as events while it arrives.
 """
 
 import asyncio
@@ -91,9 +91,8 @@ class Client:
                     raise
                 wait = self._wait(error, attempt)
                 if wait is None:
-                    raise Unavailable(
-                        error.trouble, f"{error} (tried {attempt} times)", status=error.status
-                    ) from None
+                    words = f"{error} {self._in_vain(error, attempt)}"
+                    raise Unavailable(error.trouble, words, status=error.status) from None
                 tell(
                     Retrying(
                         task=request.task, attempt=attempt, wait=wait, model=request.model, reason=str(error)
@@ -112,6 +111,12 @@ class Client:
             return error.retry_after if error.retry_after <= retry.longest_wait else None
         wait = retry.first_wait * 2 ** (attempt - 1) * random.uniform(0.9, 1.1)
         return float(min(wait, retry.longest_wait))
+
+    def _in_vain(self, error: ProviderError, attempts: int) -> str:
+        longest = self.settings.retry.longest_wait
+        if error.retry_after is not None and error.retry_after > longest:
+            return f"(It wants {error.retry_after:.0f} s; retry.longest_wait is {longest:.0f} s.)"
+        return "(Tried once.)" if attempts == 1 else f"(Tried {attempts} times.)"
 
 
 @dataclass(slots=True)
@@ -146,12 +151,12 @@ class _Attempt:
                     "empty", f"{self.request.model} gave an empty answer. Ask again, or in other words."
                 )
         except ProviderError as error:
-            self._settle("estimated" if self._was_billed(error) else "failed")
+            self._settle(self._how_sure() if self._was_billed(error) else "failed")
             raise
         except BaseException:
-            self._settle("estimated")
+            self._settle(self._how_sure())
             raise
-        self._settle("estimated" if self.usage is None or self.is_partial else "settled")
+        self._settle(self._how_sure())
         return reply.model_copy(update={"usage": self.usage or self._guess()})
 
     def _hear(self, delta: Delta) -> None:
@@ -173,6 +178,10 @@ class _Attempt:
                 self.reported = delta.reported_micro_dollars
             case _:
                 pass
+
+    def _how_sure(self) -> SpendState:
+        """`settled` when the provider has told all that it counted."""
+        return "estimated" if self.usage is None or self.is_partial else "settled"
 
     def _was_billed(self, error: ProviderError) -> bool:
         """Whether the provider had begun to work when it failed: then the money is gone, as far as one can know."""
@@ -219,13 +228,15 @@ class _Attempt:
 
     def _guess(self) -> Usage:
         """For a stream without its usage: what was heard, and the input as it was announced, or as it is known of the
-        request before: that much is most likely cached."""
+        request before: that much is most likely cached; the rest is stored, where marks ask for it."""
         output = max(self.heard.characters // BYTES_PER_TOKEN, self.usage.output if self.usage else 0)
         if self.usage is not None:
             return self.usage.model_copy(update={"output": output})
         size = self.client.estimate(self.request)
         known = self.client._inputs.get((self.request.task, self.request.model), 0)
         cached = min(known, size) if self.facts.cache != "none" else 0
+        if self.facts.cache == "explicit":
+            return Usage(stored=size - cached, cached=cached, output=output)
         return Usage(fresh=size - cached, cached=cached, output=output)
 
     def _cost(self, usage: Usage) -> int | None:
@@ -267,6 +278,7 @@ class _Attempt:
         )
         return transport.WireRequest(
             provider=facts.provider,
+            name=facts.id,
             model=facts.litellm_model,
             messages=cache.marked(messages) if facts.cache == "explicit" else messages,
             tools=list(request.tools),

@@ -171,7 +171,7 @@ def _timeout() -> Any:
 def _whom(request: WireRequest) -> Whom:
     return Whom(
         provider=request.provider,
-        model=request.model,
+        model=request.name or request.model,
         key_hint=request.key_hint,
         place=re.sub("//[^/]*@", "//", request.base_url or "") or f"that {request.provider} is in service",
         secrets=(*([request.key] if request.key else []), *map(SecretStr, request.headers.values())),
