@@ -39,7 +39,8 @@ class Receipt:
         return time.monotonic() - self.began
 
     def line(self) -> str:
-        """One line for people: `~$0.0146 · 7 steps · 11.2k tokens in (84% cached), 326 out · 2 files · 12 s · model`."""
+        """One line for people: `~$0.0146 · 7 steps · 11.2k tokens in (84% cached), 326 out · 2 files changed · 12 s`,
+        and the models."""
         usage = self.total.usage
         parts = [
             str(self.total),

@@ -19,7 +19,8 @@ async def test_lines_become_commands_and_others_are_named_and_skipped(
     reading, writing = os.pipe()
     os.write(
         writing,
-        b'{"type": "say", "text": "mend it"}\n\n{"type": "fly"}\nno json\n{"type": "answer", "id": "q1", "answer": "no"}\n'
+        b'{"type": "say", "text": "mend it"}\n\n{"type": "fly"}\nno json\n'
+        b'{"type": "answer", "id": "q1", "answer": "no"}\n'
         b'{"type": "cancel"}\n{"type": "switch", "mode": "ask", "model": "a/b"}',
     )
     os.close(writing)
