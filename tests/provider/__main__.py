@@ -16,13 +16,15 @@ def main() -> None:
     parser.add_argument("scenario", type=Path, help="a JSON file")
     parser.add_argument("--port", type=int, default=0, help="a free one is taken by default")
     options = parser.parse_args()
-    with ScriptedProvider(options.scenario, port=options.port) as provider:
-        with contextlib.suppress(KeyboardInterrupt):
-            print(
-                f"Anthropic base {provider.url}\nOpenAI base    {provider.url}/v1\nCtrl-C ends it.",
-                flush=True,
-            )
-            threading.Event().wait()
+    with (
+        ScriptedProvider(options.scenario, port=options.port) as provider,
+        contextlib.suppress(KeyboardInterrupt),
+    ):
+        print(
+            f"Anthropic base {provider.url}\nOpenAI base    {provider.url}/v1\nCtrl-C ends it.",
+            flush=True,
+        )
+        threading.Event().wait()
     print("", table(provider.invoice), *provider.mismatches, sep="\n")
 
 
