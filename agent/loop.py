@@ -109,6 +109,7 @@ async def make_room(task: Task) -> None:
     kept = summary.kept(said.messages)
     before, after = (task.client.estimate(r) for r in (request, summary.shortened(request, text, kept)))
     task.tell(Condensed(task=task.id, summary=text, kept=kept, before=before, after=after))
+    task.workspace.told.clear()
 
 
 def _only_money(task: Task) -> Listener:
