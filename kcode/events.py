@@ -24,7 +24,7 @@ class Spend(Record):
     micro_dollars: int | None
     """None: the price is unknown. Never 0 for want of a price."""
     state: SpendState = "settled"
-    """`estimated`: cut or cancelled, counted from what was heard. `failed`: the provider refused, nothing was billed."""
+    """`estimated`: cut or cancelled, counted from what was heard. `failed`: refused, and nothing was billed."""
 
 
 class BaseEvent(Record):
