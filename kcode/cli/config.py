@@ -62,6 +62,11 @@ def get(key: str) -> int:
 @project_option
 def set_value(key: str, value: str, project: bool) -> None:
     """Set KEY to VALUE: a number, true, ["a", "list"], or text."""
+    keep(key, value, project)
+
+
+def keep(key: str, value: str, project: bool = False) -> None:
+    """BadInput for what is no setting or no value of it, KcodeError when it cannot be written."""
     import tomlkit
     from tomlkit.exceptions import ParseError
 
@@ -163,7 +168,12 @@ def _write(file: Path, text: str) -> None:
 
 def _name(key: str) -> tuple[str, ...]:
     """`prices."lab/qwen".input` in its parts. BadInput for what is no setting, with the nearest one."""
-    name, _ = next(_leaves(settings.parse_assignment(f"{key}=0")))
+    try:
+        name, _ = next(_leaves(settings.parse_assignment(f"{key}=0")))
+    except BadInput:
+        raise BadInput(
+            f"{key!r} is no name of a setting. They look like limits.turns or models.code."
+        ) from None
     below_profile = name[2:] if name[0] == "profiles" else name
     if below_profile and not any(_begins(below_profile, known) for known in settings.names()):
         raise BadInput(

@@ -82,6 +82,8 @@ def test_a_value_is_taken_out_again() -> None:
         ("providers.lab.key", "sk-aaaaaaaaaaaaaaaaaaaaaaaa", "providers.lab.key"),
         ("models", "x", "models"),
         ("limits.turns.more", "x", "limits.turns.more"),
+        ("a b", "x", "no name of a setting"),
+        ("", "x", "no name of a setting"),
     ],
 )
 def test_nothing_wrong_is_written(key: str, value: str, complaint: str) -> None:
