@@ -133,10 +133,11 @@ def _rows(text: str, width: int) -> Iterator[tuple[int, int, int]]:
             if size <= width and end > start:
                 yield start, end, place
                 start, room = place, width
-            while (size := cells(text[place : match.end()])) > room:
-                place += fitting(text[place : match.end()], room)
+            while (count := fitting(text[place : match.end()], room)) < match.end() - place:
+                place += count
                 yield start, place, place
                 start, room = place, width
+            size = cells(text[place : match.end()])
         room -= size
     yield start, len(text), len(text)
 

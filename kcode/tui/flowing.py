@@ -85,7 +85,7 @@ class Flowing(Widget):
         lines = self.lines(self._width) if self._width else ()
         start, end = selection.start, selection.end
         first = (start.y, start.x) if start else (0, 0)
-        last = (end.y, end.x) if end else (len(lines), 0)
+        last = (end.y, end.x) if end else (len(lines) - 1, len(lines[-1].text) if lines else 0)
         return selected(lines, first, last), "\n"
 
     def notify_style_update(self) -> None:

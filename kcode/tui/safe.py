@@ -17,7 +17,7 @@ TAB = 4
 
 _INTRODUCED = r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}(?:[@-~]|\Z)"
 _STRING = r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]{0,4096}(?:\x07|\x9c|\x1b\\|\x1b?\Z)"
-_SEQUENCE = re.compile(rf"{_INTRODUCED}|{_STRING}|\x1b[ -/]{0, 8}(?:[0-Z\\^-~]|\Z)")
+_SEQUENCE = re.compile(rf"{_INTRODUCED}|{_STRING}|\x1b[ -/]{{0,8}}(?:[0-Z\\^-~]|\Z)")
 _SHAPING = {0x00AD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, *range(0xFE00, 0xFE10)}
 _BREAKS = {0x0B: "\n", 0x0C: "\n", 0x0D: "\n", 0x85: "\n", 0x2028: "\n", 0x2029: "\n"}
 

@@ -1,15 +1,11 @@
 """The end of what a command says: bounded, and made readable only where it is looked at."""
 
-import re
-
 from kcode.tui.safe import safe
 
 KEPT = 24_000
 """Characters of a running command's output that are kept."""
 LOOKED_AT = 16_000
 """Characters of them that are looked at for the last lines."""
-
-_OVERWRITTEN = re.compile(r"[^\n\r]*\r(?=[^\n\r])")
 
 
 def grown(tail: str, more: str) -> str:
@@ -30,8 +26,6 @@ def last_lines(tail: str, rows: int) -> list[str]:
     """The last so many lines, safe to show; of a line that was written over, its last state."""
     if not tail:
         return []
-    raw = tail.rstrip("\n")[-LOOKED_AT:]
-    text = raw.replace("\r\n", "\n")
-    if "\r" in text:
-        text = _OVERWRITTEN.sub("", text)
-    return safe("\n".join(text.split("\n")[-rows:])).split("\n")
+    lines = tail.rstrip("\n")[-LOOKED_AT:].split("\n")[-rows:]
+    last_states = (line.rstrip("\r").rpartition("\r")[2] for line in lines)
+    return safe("\n".join(last_states)).split("\n")[-rows:]

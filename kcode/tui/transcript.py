@@ -52,6 +52,7 @@ class Transcript(Vertical):
         self._story = Story()
         self._shown_task: str | None = None
         self._first = self._last = 0
+        self._measured = (0, 0, 0)
         self._widgets: dict[int, BlockView] = {}
         self._seen = 0
         self._is_unfolded = False
@@ -151,8 +152,7 @@ class Transcript(Vertical):
 
     def page(self, step: int) -> None:
         """Pages up (negative) or down."""
-        height = self._window.size.height
-        self._window.scroll_relative(y=step * max(height - 2, 1), animate=False)
+        self._window.scroll_relative(y=step * max(self.size.height - 3, 1), animate=False)
 
     def home(self) -> None:
         if self._blocks:
@@ -233,18 +233,25 @@ class Transcript(Vertical):
 
     def _measure(self) -> None:
         blocks = self._blocks
-        self._above.grow(sum(map(self._height, blocks[: self._first])))
-        self._below.grow(sum(map(self._height, blocks[self._last :])))
+        part = (self._first, self._last, len(blocks))
+        if part != self._measured:
+            self._measured = part
+            self._above.grow(self._height(blocks[: self._first]))
+            self._below.grow(self._height(blocks[self._last :]))
         self._say_what_is_below()
         if self._clock:
-            is_running = any(isinstance(v, ToolBlock) and v.is_running for v in self._widgets.values())
+            is_running = any(isinstance(w, ToolBlock) and w.is_running for w in self._widgets.values())
             (self._clock.resume if is_running else self._clock.pause)()
 
-    def _height(self, block: Block) -> int:
-        """As it was, or a guess."""
-        return self._rows.get(block.key) or guessed_height(block, self._window.size.width or 80)
+    def _height(self, blocks: Sequence[Block]) -> int:
+        """Rows of blocks that are not mounted: as it was, or a guess."""
+        width, rows = self._window.size.width or 80, self._rows
+        for block in blocks:
+            if block.key not in rows:
+                rows[block.key] = guessed_height(block, width)
+        return sum(rows[block.key] for block in blocks)
 
-    @on(Window.Scrolled)
+    @on(Window.Moved)
     def _fill(self) -> None:
         """What comes into view has to be mounted."""
         window, row = self._window, self._window.scroll_offset.y
@@ -268,7 +275,7 @@ class Transcript(Vertical):
         if row >= self._above.rows:
             first, row = self._last, row - (self._window.virtual_size.height - self._below.rows)
         for place in range(first, len(blocks)):
-            height = self._height(blocks[place])
+            height = self._height(blocks[place : place + 1])
             if row < height:
                 return place, max(row, 0)
             row -= height
@@ -306,13 +313,9 @@ class Transcript(Vertical):
         self._window.hold(view, row - self._window.size.height // 3)
 
     def _say_what_is_below(self) -> None:
-        if self._window.is_following:
-            self._hint.display = False
-            return
-        new = len(self._blocks) - self._seen
-        text = f"↓ {new} new below" if new > 0 else "↓ there is more below"
-        self._hint.update(Content(text))
-        self._hint.display = True
+        new = 0 if self._window.is_following else len(self._blocks) - self._seen
+        self._hint.display = new > 0 or not (self._window.is_following or self._window.is_at_end)
+        self._hint.update(Content(f"↓ {new} new below" if new > 0 else "↓ there is more below"))
 
     # Blocks by themselves
 
