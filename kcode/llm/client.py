@@ -1,7 +1,7 @@
 """The client: every request of the program goes through `Client.ask`.
 
-It writes the ledger's row before a request leaves and settles it afterwards, waits and tries again, and goes over
-to the fallback models. What the provider says is told as events while it arrives.
+It writes the ledger's row before a request leaves and settles it afterwards, waits and tries again, and goes over to
+the fallback models. What the provider says is told as events while it arrives.
 """
 
 import asyncio
