@@ -18,6 +18,7 @@ class Server:
     url: str = ""
     frames: Sequence[Frame] = ()
     status: str = "200 OK"
+    """'' hangs up without an answer."""
     headers: dict[str, str] = field(default_factory=lambda: {"content-type": "text/event-stream"})
     paths: list[str] = field(default_factory=list)
     heads: list[dict[str, str]] = field(default_factory=list)
@@ -37,6 +38,9 @@ class Server:
         self.paths.append(first.split()[1])
         self.heads.append(headers)
         self.bodies.append(json.loads(await reader.readexactly(int(headers["content-length"]))))
+        if not self.status:
+            writer.transport.abort()
+            return
         head = [f"HTTP/1.1 {self.status}", "connection: close", *map(": ".join, self.headers.items())]
         writer.write("\r\n".join([*head, "", ""]).encode())
         for frame in self.frames:

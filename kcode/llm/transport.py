@@ -190,8 +190,8 @@ def _load(loading: Future[Any]) -> None:
             import litellm
 
             _silence(litellm)
+            _send_once_and_nowhere_else(litellm.AsyncHTTPHandler)
             os.environ[LIGHTER_OPENAI] = "true"
-            litellm.AsyncHTTPHandler.single_connection_post_request = _refuse_a_second_attempt
             _warm_up(litellm)
     except Exception as error:
         loading.set_exception(KcodeError(f"LiteLLM cannot be loaded ({error!r}). Install kcode again."))
@@ -227,10 +227,15 @@ def _switched() -> Iterator[None]:
                 os.environ[name] = value
 
 
-async def _refuse_a_second_attempt(*_: Any, **__: Any) -> None:
-    """LiteLLM sends a request again when the connection is lost, also one that the provider has begun to work at;
-    and then it closes the second answer before anybody read it."""
-    raise ConnectionError("the connection was lost before an answer came")
+def _send_once_and_nowhere_else(client: Any) -> None:
+    """LiteLLM's client follows redirects with the key in its headers, and sends a request again whose connection was
+    lost, also when the provider has begun to work at it. Passing an own client does not reach all of its wires."""
+
+    async def refuse(*_: Any, **__: Any) -> None:
+        raise ConnectionError("the connection was lost before an answer came")
+
+    client.single_connection_post_request = refuse
+    client.follow_redirects = property(lambda self: False, lambda self, value: None)
 
 
 def _silence(litellm: Any) -> None:

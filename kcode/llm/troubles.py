@@ -59,8 +59,10 @@ SILENT = re.compile(r"(?<!Connect)(?<!Connection)Timeout")
 UNREADABLE = re.compile(r"JSONDecode|Validation|UnicodeDecode")
 WAIT = re.compile(r'"retryDelay": ?"([\d.]+)(s)"|try again in ([\d.]+) ?(ms|s)\b')
 """Where Gemini and OpenAI say in the text how long to wait."""
+REDIRECT = re.compile(r"Redirect location: '([^']*)'")
 HTML = re.compile(r"<!doctype html|<html", re.IGNORECASE)
 
+ELSEWHERE = ("sends us on", "If you trust that address, set it as the provider's base_url.")
 NO_ANSWER: frozenset[ProviderTrouble] = frozenset({"unreachable", "timeout", "cut", "empty", "garbled"})
 """There was no answer that had a status: LiteLLM makes one up."""
 SAID_ALREADY: frozenset[ProviderTrouble] = frozenset({"timeout", "cut", "empty"})
@@ -119,11 +121,12 @@ def trouble_of(error: BaseException, whom: Whom, has_begun: bool) -> ProviderErr
     trouble = _trouble(chain, status, words, has_begun)
     if trouble in NO_ANSWER:
         status = None
-    happened = f"{whom.provider} {HAPPENED[trouble]}" + (f" ({status})" if status else "")
+    happened, to_do = ELSEWHERE if status and status < 400 else (HAPPENED[trouble], TO_DO[trouble])
+    happened += f" ({status})" if status else ""
     if detail := _detail(chain, trouble):
         happened += f": {redact(detail, whom.secrets)}"
-    to_do = TO_DO[trouble].format(place=whom.place, key=whom.key_hint, model=whom.model)
-    text = f"{happened.rstrip('.')}. {to_do}"
+    to_do = to_do.format(place=whom.place, key=whom.key_hint, model=whom.model)
+    text = f"{whom.provider} {happened.rstrip('.')}. {to_do}"
     if trouble == "window":
         return WindowFull(text, status=status)
     return ProviderError(trouble, text, status=status, retry_after=_retry_after(chain, words))
@@ -181,7 +184,7 @@ def _by_status(status: int | None, words: str) -> ProviderTrouble:
             return "rate_limit"
         case 503 | 529:
             return "overloaded"
-        case int() if 400 <= status < 500:
+        case int() if 300 <= status < 500:
             return "request"
         case _:
             return "server"
@@ -205,7 +208,7 @@ def _status(chain: list[BaseException]) -> int | None:
         status = getattr(getattr(error, "response", None), "status_code", None) or getattr(
             error, "status_code", None
         )
-        if isinstance(status, int | str) and str(status).isdigit() and 400 <= int(status) < 600:
+        if isinstance(status, int | str) and str(status).isdigit() and 300 <= int(status) < 600:
             return int(status)
     return None
 
@@ -232,6 +235,8 @@ def _unwrapped(text: str) -> str:
     if HTML.search(text):
         return ""
     text = text.partition(" Original exception: ")[0]
+    if led := REDIRECT.search(text):
+        return led[1]
     text = re.sub(r"^(?:(?:litellm\.)?\w+(?:Error|Timeout|Exception)(?:: | - ))*", "", text)
     if re.match(r"b['\"]", text):
         with suppress(ValueError, SyntaxError):

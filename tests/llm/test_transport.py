@@ -37,6 +37,7 @@ STEP: dict[str, Any] = {
     ],
     "chunk": 3,
 }
+EVERYWHERE = [*WIRES, "gemini/gemini-2.5-pro", "ollama_chat/q", "openai/responses/gpt-5.3-codex"]
 every_wire = pytest.mark.parametrize("wire", WIRES)
 
 
@@ -581,6 +582,37 @@ async def test_without_a_key_none_is_taken_from_the_environment(
         await listen(request(server.url, wire, key=None))
     assert len(server.heads) == 3
     assert "sk-of-somebody-else" not in json.dumps(server.heads)
+
+
+@pytest.mark.parametrize("wire", EVERYWHERE)
+async def test_a_redirect_is_not_followed_and_no_key_goes_elsewhere(server: Server, wire: str) -> None:
+    async with serving() as elsewhere:
+        server.play(status="307 Temporary Redirect", headers={"location": f"{elsewhere.url}/v1"})
+        error = await failure_of(request(server.url, wire))
+        assert elsewhere.heads == []
+    assert (error.trouble, error.status) == ("request", 307)
+    assert f"{elsewhere.url}/v1. If you trust that address" in str(error)
+
+
+@pytest.mark.parametrize("wire", EVERYWHERE)
+async def test_a_request_whose_connection_is_lost_is_not_sent_again(server: Server, wire: str) -> None:
+    server.play(status="")
+    assert (await failure_of(request(server.url, wire))).trouble == "unreachable"
+    assert len(server.heads) == 1
+
+
+async def test_several_answers_may_come_at_once() -> None:
+    steps = [
+        {"match": f"number {n}.", "steps": [{"text": f"answer {n}", "chunk": 1, "pace": 0.001}]}
+        for n in range(6)
+    ]
+    with ScriptedProvider({"lanes": steps}) as provider:
+        asked = [
+            request(provider.url, wire, messages=[{"role": "user", "content": f"number {n}."}])
+            for n, wire in enumerate([*WIRES, "openai", "anthropic"])
+        ]
+        replies = await asyncio.gather(*map(reply_to, asked))
+    assert [reply.text for reply in replies] == [f"answer {n}" for n in range(6)]
 
 
 async def test_the_same_request_is_the_same_bytes(server: Server) -> None:
