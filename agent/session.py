@@ -105,6 +105,7 @@ class Session:
         tell, said = self.task.tell, self.task.conversation
         if not self.past:
             tell(SessionStarted(task=MAIN, session=self.id, root=str(self.root), version=__version__))
+        if not said.model:  # killed between the two, a session has begun without its task
             tell(TaskStarted(task=MAIN, parent=None, mode=mode, model=model, effort=effort, project=project))
         else:
             for id in said.unanswered():
