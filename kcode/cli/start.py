@@ -148,9 +148,14 @@ def _with_flags(chosen: Settings, options: RunOptions) -> Settings:
 def model_for(mode: str, options: RunOptions, chosen: Settings, said: Conversation) -> str:
     """What -m says for the mode, else what it says for all; else the model that the session has; else the settings'
     for the mode; else one whose key is there. NoKey when there is none."""
-    given = {name: model for name, _, model in (one.rpartition("=") for one in options.models)}
+    given = given_models(options)
     kept = said.model if said.mode == mode else None
     return given.get(mode) or given.get("") or kept or default_model(mode, chosen)
+
+
+def given_models(options: RunOptions) -> dict[str, str]:
+    """What -m says: mode -> model; "" is every mode without a word of its own."""
+    return {mode: model for mode, _, model in (one.rpartition("=") for one in options.models)}
 
 
 def budget_for(options: RunOptions, chosen: Settings, said: Conversation) -> int | None:

@@ -5,7 +5,7 @@ has paused in typing; only then the focus moves here, once.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import events
@@ -14,11 +14,16 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from kcode.events import ApprovalAsked, QuestionAsked
 from kcode.tools.visible import visible
-from kcode.tui.safe import one_line, safe
+from kcode.tui.diffview import diff_lines
+from kcode.tui.flow import Line
+from kcode.tui.flowing import Flowing
+from kcode.tui.looks import LOOKS, LOOKS_CSS
+from kcode.tui.safe import LONGEST_LINE, one_line, safe
 
 GRACE = 0.5
 """Seconds after it appeared."""
@@ -46,7 +51,7 @@ class Ask(Vertical, can_focus=True):
         & .keys { height: auto; margin-top: 1; }
         & Input {
             display: none; height: 1; border: none; padding: 0; background: $background;
-            &:focus { border: none; }
+            &:focus { border: none; background-tint: transparent; }
         }
         &.-writing Input { display: block; }
         &.-writing .keys { display: none; }
@@ -133,7 +138,7 @@ class ApprovalBar(Ask):
         yield Static(Content.styled(one_line(asked.title), "bold"), classes="what")
         yield Static(Content(f"asked because {safe(asked.reason)}"), classes="why")
         with VerticalScroll(classes="preview", can_focus=False):
-            yield Static(shown_preview(asked.preview))
+            yield preview(asked)
         yield Static(_keys(asked.always), classes="keys")
         yield Input(placeholder="No. What should it do instead? (Enter alone: just no)", compact=True)
 
@@ -176,24 +181,27 @@ def _keys(always: str) -> Content:
     )
 
 
-def shown_preview(preview: str) -> Content:
+def preview(asked: ApprovalAsked) -> Widget:
     """The command or the diff, every hidden character in it made visible."""
-    text = visible(preview).rstrip("\n").expandtabs(4)
-    if not preview.startswith("@@ "):
-        return Content.assemble(("$ ", "$text-muted"), text)
-    return Content("\n").join([Content.styled(line, _diff_style(line)) for line in text.split("\n")])
+    text = visible(asked.preview).rstrip("\n")
+    if asked.preview.startswith("@@ ") and all(len(line) <= LONGEST_LINE for line in text.split("\n")):
+        return DiffView(text, path=asked.title.rpartition(" ")[2])
+    sign = "$ " if asked.name == "shell" else ""
+    return Static(Content.assemble((sign, "$text-muted"), text.expandtabs(4)))
 
 
-def _diff_style(line: str) -> str:
-    match line[:1]:
-        case "+":
-            return "$text-success"
-        case "-":
-            return "$text-error"
-        case "@":
-            return "$text-accent"
-        case _:
-            return "$text-muted"
+class DiffView(Flowing):
+    """A unified diff as it is shown in the talk: numbers, signs, colours."""
+
+    COMPONENT_CLASSES = LOOKS
+    DEFAULT_CSS = "DiffView { height: auto; }" + LOOKS_CSS
+
+    def __init__(self, diff: str, path: str) -> None:
+        super().__init__()
+        self._diff, self._path = diff, path
+
+    def laid_out(self, width: int) -> Sequence[Line]:
+        return list(diff_lines(self._diff, self._path, width))
 
 
 class QuestionBar(Ask):
@@ -267,26 +275,11 @@ class Questions(Vertical):
         self._waiting: list[tuple[Asked, str]] = []
         self.bar: Ask | None = None
 
-    @property
-    def is_open(self) -> bool:
-        return bool(self._waiting)
-
-    def ask(self, asked: Asked, of_task: str = "") -> None:
-        """`of_task`: the name of the subtask that asks; "" for the main one."""
-        self._waiting.append((asked, of_task))
-        self._show()
-
-    def settle(self, id: str) -> None:
-        """It is answered, from wherever."""
-        self._waiting = [(asked, task) for asked, task in self._waiting if asked.id != id]
-        self._show()
-
-    def clear(self) -> None:
-        """The task was stopped: nobody waits for an answer."""
-        self._waiting.clear()
-        self._show()
-
-    def _show(self) -> None:
+    def show(self, waiting: Sequence[tuple[Asked, str]]) -> None:
+        """All that waits for an answer, in order; with the name of the subtask that asks, "" for the main one."""
+        if waiting == self._waiting:
+            return
+        self._waiting = list(waiting)
         first, task = self._waiting[0] if self._waiting else (None, "")
         if self.bar is not None and self.bar.asked is not first:
             self.bar.remove()

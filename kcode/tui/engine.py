@@ -17,6 +17,7 @@ from kcode.events import Effort, Event, Listener, MessageAdded, ModeChanged, Not
 from kcode.llm import transport
 from kcode.llm.catalog import Catalog
 from kcode.messages import Image, Prompt
+from kcode.settings import PermissionMode
 from kcode.tui.passage import Passage
 from kcode.tui.words import (
     Broke,
@@ -25,6 +26,7 @@ from kcode.tui.words import (
     GivenBack,
     NotOpened,
     Opened,
+    Permitted,
     Queued,
     Started,
     Told,
@@ -95,6 +97,9 @@ class Engine:
     def switch(self, mode: str, model: str, effort: Effort | None = None) -> None:
         self._with(lambda session: session.switch(mode, model, effort))
 
+    def permit(self, mode: PermissionMode) -> None:
+        self._with(lambda session: self._permit(session, mode))
+
     def set_budget(self, micro_dollars: int | None) -> None:
         self._with(lambda session: session.set_budget(micro_dollars))
 
@@ -132,6 +137,7 @@ class Engine:
             log.exception("the engine broke")
             self._tell(Broke(self._bug(error)))
         finally:
+            self._loop.set_exception_handler(None)
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
 
@@ -151,11 +157,11 @@ class Engine:
         try:
             started = self._door.open(wish, lambda event: heard(event))
         except KcodeError as error:
-            self._tell(NotOpened(str(error), wants_key=isinstance(error, NoKey)))
+            self._tell(NotOpened(str(error), error.exit_code, wants_key=isinstance(error, NoKey)))
             return
         except Exception as error:
             log.exception("a session could not be opened")
-            self._tell(NotOpened(self._bug(error), wants_key=False))
+            self._tell(NotOpened(self._bug(error), KcodeError.exit_code))
             return
         await self._leave()
         self._started, session = started, started.session
@@ -163,6 +169,7 @@ class Engine:
         notices = tuple(started.notices)
         self._tell(Opened(session.id, session.root, past, notices, session.modes, started.settings))
         self._tell_choice(session)
+        self._tell(Permitted("auto" if session.permissions.yolo else session.permissions.mode))
 
     async def _leave(self) -> None:
         started = self._started
@@ -243,6 +250,10 @@ class Engine:
                 self._tell_choice(session)
             case _:
                 pass
+
+    def _permit(self, session: Session, mode: PermissionMode) -> None:
+        session.permissions.mode, session.permissions.yolo = mode, False
+        self._tell(Permitted(mode))
 
     def _tell_queue(self, session: Session) -> None:
         self._tell(Queued(tuple(prompt.text for prompt in session.task.inbox)))

@@ -76,6 +76,12 @@ class Prompt(TextArea):
             super().__init__()
             self.key = key
 
+    class HelpWanted(Message):
+        """? in an empty prompt."""
+
+    class Ended(Message):
+        """Ctrl+D in an empty prompt."""
+
     class TakenBack(Message):
         """Up in an empty prompt, while messages are queued."""
 
@@ -109,6 +115,10 @@ class Prompt(TextArea):
             self._replace_via_keyboard("\n", *self.selection)
         elif key == "enter":
             self._send()
+        elif key == "question_mark" and not self.text:
+            self.post_message(self.HelpWanted())
+        elif key == "ctrl+d" and not self.text:
+            self.post_message(self.Ended())
         elif key == "up" and self.cursor_at_first_line:
             return self._older()
         elif key == "down" and self.cursor_at_last_line:

@@ -90,6 +90,9 @@ class Place:
 
 
 class TopBar(Line):
+    DEFAULT_CSS = """
+    TopBar { background: $surface; }
+    """
     place = Place()
 
     def show(self, **changes: object) -> None:
@@ -109,8 +112,9 @@ class TopBar(Line):
             [Cell(PERMISSIONS[place.permissions], "$text-warning", 7)] if place.permissions != "ask" else []
         )
         right += [Cell(one_line(place.name), "italic", 2)] if place.name else []
-        right += [Cell(f"⎇ {one_line(place.branch)}", weight=4)] if place.branch else []
-        return left, [*right, Cell(_home_shortened(place.root), weight=5)]
+        right += [Cell(_home_shortened(place.root), weight=5)]
+        right += [Cell(f"({one_line(place.branch)})", weight=4)] if place.branch else []
+        return left, right
 
 
 PERMISSIONS = {
@@ -186,22 +190,15 @@ class Activity(Line):
     hint = ""
     since = 0.0
 
-    def show(self, doing: str, hint: str = "") -> None:
-        """`doing` is "" when nothing goes on; the time runs from the first of several."""
-        if doing and not self.doing:
-            self.since = time.monotonic()
-        if (doing, hint) != (self.doing, self.hint):
-            self.doing, self.hint = doing, hint
-            self.refresh()
-
-    def tick(self) -> None:
-        """At the pace of the screen."""
-        if self.doing:
+    def show(self, doing: str, hint: str = "", since: float = 0.0) -> None:
+        """`doing` is "" when nothing goes on; else it goes on `since` then, on the monotonic clock."""
+        if doing or (doing, hint) != (self.doing, self.hint):
+            self.doing, self.hint, self.since = doing, hint, since
             self.refresh()
 
     def cells(self) -> tuple[list[Cell], list[Cell]]:
         if not self.doing:
-            return [], []
+            return ([Cell(self.hint)] if self.hint else []), []
         seconds = time.monotonic() - self.since
         frame = SPINNER[int(seconds * 10) % len(SPINNER)]
         left = [

@@ -10,14 +10,14 @@ from kcode.agent.session import Session
 from kcode.events import Effort, Event, Listener
 from kcode.llm.catalog import ModelFacts
 from kcode.modes.mode import Mode
-from kcode.settings import Settings
+from kcode.settings import PermissionMode, Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """A session that the user wants to be in."""
 
-    kind: Literal["asked", "new", "resume", "fork"] = "asked"
+    kind: Literal["asked", "new", "resume", "fork", "demo"] = "asked"
     """`asked`: as the command line says."""
     session: str = ""
     """Its id, for `resume` and `fork`."""
@@ -50,10 +50,14 @@ class Door:
     """Writes a bug down; where to, as the rest of a sentence."""
     root: Path
     """The folder that is worked in."""
+    models: Mapping[str, str]
+    """The command line's word: mode -> model; "" for every mode without a word of its own."""
+    keep: Callable[[str, str], None]
+    """Writes one of the user's settings; KcodeError when that cannot be."""
     prompt: str = ""
     """What to say first."""
-    demo: Callable[[], ExitStack] | None = None
-    """Makes the next session a demonstration; to be closed at the end. None where this already is one."""
+    demo: Callable[[], int] | None = None
+    """Shows the program without any key, on a screen of its own; None where this already is that."""
     keeps_sessions: bool = True
 
 
@@ -76,6 +80,13 @@ class Chosen:
     effort: Effort | None
     facts: ModelFacts | None
     """None: the name leads to no model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permitted:
+    """What happens without asking from now on."""
+
+    mode: PermissionMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +113,8 @@ class GivenBack:
 @dataclass(frozen=True, slots=True)
 class NotOpened:
     text: str
-    wants_key: bool
+    exit_code: int
+    wants_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,5 +124,5 @@ class Broke:
     text: str
 
 
-Word = Opened | Chosen | Working | Queued | GivenBack | NotOpened | Broke
+Word = Opened | Chosen | Permitted | Working | Queued | GivenBack | NotOpened | Broke
 Told = Event | Word

@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from kcode.events import ApprovalAsked, QuestionAsked
-from kcode.tui.approval import Ask, Questions
+from kcode.tui.approval import Ask, Asked, Questions
 from kcode.tui.history import History
 from kcode.tui.prompt import Prompt
 from tests.tui.screen import Frame, shown, until
@@ -41,6 +41,9 @@ class Stage:
     prompt: Prompt
     idle: list[float] = field(default_factory=lambda: [60.0])
 
+    def ask(self, asked: Asked) -> None:
+        self.questions.show([(asked, "")])
+
     def answers(self) -> list[tuple[str, str, str]]:
         return [(m.id, m.answer, m.words) for m in self.frame.heard_of(Ask.Answered)]
 
@@ -71,28 +74,28 @@ async def staged(folder: Path, **grace: float) -> AsyncIterator[Stage]:
 
 @pytest.mark.parametrize(("key", "answer"), [("1", "once"), ("y", "once"), ("2", "always"), ("a", "always")])
 async def test_one_key_answers(stage: Stage, key: str, answer: str) -> None:
-    stage.questions.ask(command())
+    stage.ask(command())
     await stage.armed()
     await stage.pilot.press(key)
     assert stage.answers() == [("q1", answer, "")]
 
 
 async def test_no_comes_with_words_for_the_model(stage: Stage) -> None:
-    stage.questions.ask(command())
+    stage.ask(command())
     await stage.armed()
     await stage.pilot.press("n", *"only 1 folder", "enter")
     assert stage.answers() == [("q1", "no", "only 1 folder")]
 
 
 async def test_no_needs_no_words(stage: Stage) -> None:
-    stage.questions.ask(command())
+    stage.ask(command())
     await stage.armed()
     await stage.pilot.press("3", "enter")
     assert stage.answers() == [("q1", "no", "")]
 
 
 async def test_escape_leads_back_from_the_words_to_the_choice(stage: Stage) -> None:
-    stage.questions.ask(command())
+    stage.ask(command())
     await stage.armed()
     await stage.pilot.press("n", "x", "escape", "y")
     assert stage.answers() == [("q1", "once", "")]
@@ -100,7 +103,7 @@ async def test_escape_leads_back_from_the_words_to_the_choice(stage: Stage) -> N
 
 async def test_keys_count_for_nothing_in_the_first_half_second(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
-        stage.questions.ask(command())
+        stage.ask(command())
         await stage.pilot.press("y", "1", "a")
         assert stage.answers() == []
         assert stage.prompt.text == "y1a"  # they went where they were meant to
@@ -108,7 +111,7 @@ async def test_keys_count_for_nothing_in_the_first_half_second(tmp_path: Path) -
 
 async def test_who_is_typing_is_not_interrupted(stage: Stage) -> None:
     stage.idle[0] = 0.2
-    stage.questions.ask(command())
+    stage.ask(command())
     await asyncio.sleep(0.3)
     await stage.pilot.press("y")
     assert (stage.answers(), stage.prompt.text) == ([], "y")
@@ -119,14 +122,14 @@ async def test_who_is_typing_is_not_interrupted(stage: Stage) -> None:
 
 
 async def test_a_key_without_a_meaning_does_nothing(stage: Stage) -> None:
-    stage.questions.ask(command())
+    stage.ask(command())
     await stage.armed()
     await stage.pilot.press("x", "enter", "z")
     assert (stage.answers(), stage.prompt.text) == ([], "")
 
 
 async def test_one_may_go_back_to_the_prompt_and_say_something_else_first(stage: Stage) -> None:
-    stage.questions.ask(command())
+    stage.ask(command())
     await stage.armed()
     await stage.pilot.press("tab", "y", "enter")
     assert stage.answers() == []
@@ -134,7 +137,7 @@ async def test_one_may_go_back_to_the_prompt_and_say_something_else_first(stage:
 
 
 async def test_the_whole_command_is_shown_with_what_hides_in_it(stage: Stage) -> None:
-    stage.questions.ask(command(preview="rm -rf /tmp/x # \u202ecod\u202c [bold]oo[/bold]\nsecond line"))
+    stage.ask(command(preview="rm -rf /tmp/x # \u202ecod\u202c [bold]oo[/bold]\nsecond line"))
     await stage.pilot.pause()
     screen = stage.screen()
     assert "$ rm -rf /tmp/x # ⟨U+202E⟩cod⟨U+202C⟩ [bold]oo[/bold]" in screen
@@ -144,7 +147,7 @@ async def test_the_whole_command_is_shown_with_what_hides_in_it(stage: Stage) ->
 
 
 async def test_a_long_command_can_be_scrolled_to_its_end(stage: Stage) -> None:
-    stage.questions.ask(command(preview="\n".join(f"step {n}" for n in range(100))))
+    stage.ask(command(preview="\n".join(f"step {n}" for n in range(100))))
     await stage.armed()
     assert "step 99" not in stage.screen()
     await stage.pilot.press(*["pagedown"] * 12)
@@ -153,17 +156,17 @@ async def test_a_long_command_can_be_scrolled_to_its_end(stage: Stage) -> None:
 
 
 async def test_a_diff_is_shown_as_one(stage: Stage) -> None:
-    stage.questions.ask(command(preview=DIFF))
+    stage.ask(command(preview=DIFF))
     await stage.pilot.pause()
     assert "-old line" in stage.screen() and "+new line" in stage.screen()
 
 
 async def test_several_wait_their_turn_with_the_names_of_their_tasks(stage: Stage) -> None:
-    stage.questions.ask(command("q1", "one"), "fix the tests")
-    stage.questions.ask(command("q2", "two"), "write the docs")
+    two = (command("q2", "two"), "write the docs")
+    stage.questions.show([(command("q1", "one"), "fix the tests"), two])
     await stage.armed()
     assert "fix the tests · 1 more behind it" in stage.screen()
-    stage.questions.settle("q1")
+    stage.questions.show([two])
     await stage.armed()
     assert "write the docs" in stage.screen() and "$ two" in stage.screen()
     await stage.pilot.press("y")
@@ -171,30 +174,30 @@ async def test_several_wait_their_turn_with_the_names_of_their_tasks(stage: Stag
 
 
 async def test_when_the_task_is_stopped_nothing_is_asked_any_more(stage: Stage) -> None:
-    stage.questions.ask(command())
+    stage.ask(command())
     await stage.armed()
-    stage.questions.clear()
+    stage.questions.show([])
     await stage.pilot.pause()
-    assert not stage.questions.is_open
+    assert stage.questions.bar is None
     assert "May it?" not in stage.screen()
 
 
 async def test_a_digit_takes_a_suggestion(stage: Stage) -> None:
-    stage.questions.ask(QUESTION)
+    stage.ask(QUESTION)
     await stage.armed()
     await stage.pilot.press("2")
     assert stage.answers() == [("q9", "Postgres", "")]
 
 
 async def test_a_question_may_be_answered_in_words(stage: Stage) -> None:
-    stage.questions.ask(QUESTION)
+    stage.ask(QUESTION)
     await stage.armed()
     await stage.pilot.press(*"DuckDB 2", "enter")
     assert stage.answers() == [("q9", "DuckDB 2", "")]
 
 
 async def test_a_question_without_suggestions_is_written_at_once(stage: Stage) -> None:
-    stage.questions.ask(QUESTION.model_copy(update={"choices": ()}))
+    stage.ask(QUESTION.model_copy(update={"choices": ()}))
     await stage.armed()
     await stage.pilot.press(*"42", "enter")
     assert stage.answers() == [("q9", "42", "")]

@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,7 @@ async def test_the_top_says_who_works_where() -> None:
         top.show(mode="code", model="anthropic/claude-x", branch="main", root=Path.home() / "shop")
         await pilot.pause()
         line = shown(pilot.app).splitlines()[0]
-        assert line.split() == ["code", "claude-x", "anthropic", "⎇", "main", "~/shop"]
+        assert line.split() == ["code", "claude-x", "anthropic", "~/shop", "(main)"]
         top.show(permissions="auto")
         await pilot.pause()
         assert "! asks nothing" in shown(pilot.app)
@@ -93,7 +94,7 @@ async def test_activity_is_an_empty_line_until_something_goes_on() -> None:
     activity = Activity()
     async with Frame(activity).run_test(size=(60, 3)) as pilot:
         assert shown(pilot.app).strip() == ""
-        activity.show("Working", "Esc stops")
+        activity.show("Working", "Esc stops", time.monotonic())
         await pilot.pause()
         assert "Working  0 s" in shown(pilot.app)
         assert "Esc stops" in shown(pilot.app)

@@ -1,0 +1,63 @@
+"""The door to the screen: from options to sessions, when there is a terminal."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+from kcode.cli import bug
+from kcode.cli.config import keep
+from kcode.cli.options import RunOptions
+from kcode.cli.start import folder, given_models, start
+from kcode.events import Listener
+from kcode.tui.run import run_screen
+from kcode.tui.words import Door, Started, Wish
+
+
+def screen(options: RunOptions, demo: Callable[[], int] | None = None) -> int:
+    """The exit code. Ask `terminal.trouble` first. `demo` shows the program without any key, on its own screen."""
+    return run_screen(door_for(options, demo))
+
+
+def door_for(options: RunOptions, demo: Callable[[], int] | None = None) -> Door:
+    return Door(
+        open=lambda wish, listener: opened(options, wish, listener),
+        report=lambda error: bug.keep(bug.describe(error)),
+        root=folder(options.cd or Path.cwd()),
+        models=given_models(options),
+        keep=keep,
+        prompt=" ".join(options.prompt).strip(),
+        demo=demo,
+        keeps_sessions=not options.ephemeral,
+    )
+
+
+def opened(options: RunOptions, wish: Wish, listener: Listener) -> Started:
+    return start(wished(options, wish), someone_answers=True, listeners=[listener])
+
+
+def wished(options: RunOptions, wish: Wish) -> RunOptions:
+    """The options of the command line, as far as they hold for the session that is wanted."""
+    if wish.model is not None:
+        options = replace(options, models=(*options.models, wish.model))
+    if wish.budget is not None:
+        options = replace(options, max_budget_usd=Decimal(wish.budget) / 1_000_000)
+    match wish.kind:
+        case "asked" | "demo":
+            return options
+        case "new":
+            return replace(options, continue_last=False, resume=None, fork=False, name=None)
+        case "resume" | "fork":
+            is_fork = wish.kind == "fork"
+            # What the session has wins over what the first one was begun with.
+            return replace(
+                options,
+                continue_last=False,
+                resume=wish.session,
+                fork=is_fork,
+                name=None,
+                mode=None,
+                models=(),
+                effort=None,
+                max_budget_usd=None,
+            )

@@ -1,0 +1,165 @@
+"""What stands below the talk: what is queued, what goes on, what is asked, what can be chosen, and the prompt."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Static
+
+from kcode.tui.approval import Asked, Questions
+from kcode.tui.choices import Choice
+from kcode.tui.completion import Completions, Files
+from kcode.tui.history import History
+from kcode.tui.picker import Picker
+from kcode.tui.prompt import Prompt
+from kcode.tui.safe import one_line
+from kcode.tui.state import State
+from kcode.tui.status import Activity, StatusBar
+
+PASSING = 4.0
+"""Seconds that a word on what was just done stays."""
+METER_PACE = 0.25
+"""Seconds between two looks at the meter."""
+QUEUE_SHOWN = 3
+
+
+class Bottom(Vertical):
+    DEFAULT_CSS = """
+    Bottom {
+        height: auto;
+        background: $background;
+        & > #queue { height: auto; padding: 0 2; color: $text-muted; display: none; }
+        & > #slot { height: auto; }
+    }
+    """
+
+    class Commanded(Message):
+        """A command was picked from the completions: to be done at once."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self, history: History, listed: Callable[[], Awaitable[list[str]]]) -> None:
+        super().__init__()
+        self.activity = Activity()
+        self.questions = Questions(self._idle)
+        self.completions = Completions(Files(listed))
+        self.prompt = Prompt(history)
+        self.status = StatusBar()
+        self._queue = Static(id="queue", markup=False)
+        self._slot = Vertical(id="slot")
+        self._picked: Callable[[Choice], None] = lambda _: None
+        self._metered = 0.0
+        self._word, self._word_until = "", 0.0
+
+    def compose(self) -> ComposeResult:
+        yield self._queue
+        yield self.activity
+        yield self.questions
+        yield self._slot
+        yield self.completions
+        yield self.prompt
+        yield self.status
+
+    def on_mount(self) -> None:
+        self.prompt.border_subtitle = "Enter sends"
+
+    # What it shows
+
+    def tick(self, state: State) -> None:
+        """At the pace of the screen."""
+        now = time.monotonic()
+        word = self._word if now < self._word_until else ""
+        self.activity.show(state.doing, "Esc stops" if state.is_working else word, state.began)
+        if now - self._metered >= METER_PACE:
+            self._metered = now
+            self.status.show(state.meter.reading())
+
+    def say(self, word: str) -> None:
+        """A word on what was just done, for a few seconds."""
+        self._word, self._word_until = one_line(word), time.monotonic() + PASSING
+
+    def show_state(self, state: State) -> None:
+        """What Enter does now, and what waits to be heard."""
+        queued = state.queued
+        self.prompt.has_queue = bool(queued)
+        lines = [f"queued: {one_line(text)}" for text in queued[:QUEUE_SHOWN]]
+        lines += [f"and {len(queued) - QUEUE_SHOWN} more"] if len(queued) > QUEUE_SHOWN else []
+        self._queue.display = bool(lines)
+        self._queue.update(Content("\n".join(lines)))
+        taken = " · Up takes it back" if queued else ""
+        self.prompt.border_subtitle = f"Enter queues{taken}" if state.is_working else "Enter sends"
+
+    def ask(self, asked: Mapping[str, Asked], title_of: Callable[[str], str]) -> None:
+        """All that waits for the user's word, in order."""
+        had_focus = self.questions.has_focus_within
+        self.questions.show([(one, title_of(one.task)) for one in asked.values()])
+        if had_focus and not asked:
+            self.prompt.focus()
+
+    # Choosing
+
+    def pick(self, title: str, rows: Sequence[Choice], then: Callable[[Choice], None], keys: str) -> None:
+        self._picked = then
+        self.open(Picker(title, rows, keys))
+
+    def open(self, widget: Widget) -> None:
+        """In the slot; whatever was in it goes."""
+        self._slot.remove_children()
+        self._slot.mount(widget)
+
+    def close(self) -> None:
+        self._slot.remove_children()
+        self.prompt.focus()
+
+    @on(Picker.Closed)
+    def _picker_closed(self, event: Picker.Closed) -> None:
+        event.stop()
+        self.close()
+        if event.choice is not None:
+            self._picked(event.choice)
+
+    # Completions, which the prompt steers
+
+    @on(Prompt.Completing)
+    def _complete(self, event: Prompt.Completing) -> None:
+        event.stop()
+        self.completions.want(event.wanted)
+
+    @on(Prompt.Steered)
+    def _steer(self, event: Prompt.Steered) -> None:
+        event.stop()
+        self.completions.steer(event.key)
+
+    @on(Completions.Opened)
+    def _opened(self, event: Completions.Opened) -> None:
+        event.stop()
+        self.prompt.has_choices = event.is_open
+
+    @on(Completions.Picked)
+    def _completed(self, event: Completions.Picked) -> None:
+        event.stop()
+        if event.is_final:
+            self.prompt.put("")
+            self.post_message(self.Commanded(event.text.strip()))
+        else:
+            self.prompt.complete(event.text)
+
+    # The draft
+
+    def write(self, text: str) -> None:
+        self.prompt.put(text)
+        self.prompt.focus()
+
+    def draft(self) -> str:
+        """Chips unfolded."""
+        return self.prompt.unfolded(self.prompt.text)
+
+    def _idle(self) -> float:
+        return time.monotonic() - self.prompt.last_key

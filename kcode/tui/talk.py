@@ -1,0 +1,337 @@
+"""The main screen: the talk, and the desk that commands work at."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+from textual.widget import Widget
+
+from kcode.agent.session import MAIN
+from kcode.errors import KcodeError
+from kcode.events import BaseEvent, Event, MessageAdded, Noticed, TaskEnded, TextArrived, ToolStarted
+from kcode.spend.meter import Meter
+from kcode.tools.files import files_of
+from kcode.tools.git import GitError, git
+from kcode.tui import choosing, commands, pages
+from kcode.tui.approval import Ask
+from kcode.tui.attached import images_in
+from kcode.tui.bottom import Bottom
+from kcode.tui.choices import Choice
+from kcode.tui.desk import Command
+from kcode.tui.engine import Engine
+from kcode.tui.finder import Finder
+from kcode.tui.history import History
+from kcode.tui.page import Page
+from kcode.tui.prompt import Prompt
+from kcode.tui.receipts import Receipts
+from kcode.tui.safe import one_line
+from kcode.tui.state import State
+from kcode.tui.status import TopBar
+from kcode.tui.transcript import Transcript
+from kcode.tui.welcome import Welcome
+from kcode.tui.words import Broke, Door, GivenBack, Opened, Told
+
+
+class Talk(Screen[None]):
+    """Attributes down, messages up; what can be done from here is in `commands`."""
+
+    DEFAULT_CSS = """
+    Talk {
+        background: $background;
+        & Transcript { display: none; }
+        & Window { scrollbar-size-vertical: 1; }
+        &.-talking Transcript { display: block; }
+        &.-talking Welcome { display: none; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "stop"),
+        Binding("shift+tab", "next_mode", priority=True),
+        Binding("alt+p", "command('model')"),
+        Binding("ctrl+p", "palette"),
+        Binding("ctrl+r", "recall"),
+        Binding("ctrl+g", "command('editor')"),
+        Binding("ctrl+y", "command('copy')", priority=True),
+        Binding("ctrl+o", "unfold", priority=True),
+        Binding("ctrl+f", "search", priority=True),
+        Binding("f3", "search_on", priority=True),
+        Binding("f1", "command('keys')"),
+        Binding("pageup", "page(-1)"),
+        Binding("pagedown", "page(1)"),
+        Binding("ctrl+home", "home"),
+        Binding("ctrl+end", "end"),
+    ]
+    AUTO_FOCUS = "Prompt"
+
+    def __init__(self, door: Door, engine: Engine, history: History) -> None:
+        super().__init__()
+        self.door = door
+        self.engine = engine
+        self.history = history
+        self.state = State(dict(door.models))
+        self.top = TopBar()
+        self.transcript = Transcript(door.root)
+        self.bottom = Bottom(history, self._listed)
+        self._receipts = Receipts(MAIN)
+        self._unsaid: list[str] = [door.prompt] if door.prompt else []
+        """Said before the session was open."""
+
+    def compose(self) -> ComposeResult:
+        yield self.top
+        yield Welcome()
+        yield self.transcript
+        yield self.bottom
+
+    def on_mount(self) -> None:
+        self.top.show(root=self.door.root)
+
+    # What the engine tells
+
+    def hear(self, told: Sequence[Told]) -> None:
+        """All that happened since the last time."""
+        events: list[Event] = []
+        for one in told:
+            self.state.hear(one)
+            if isinstance(one, BaseEvent):
+                events.append(one)
+            else:
+                self._show(events)
+                events = []
+                self._heed(one)
+        self._show(events)
+        self.bottom.ask(self.state.asked, self.state.title_of)
+        self.bottom.show_state(self.state)
+        self._show_place()
+        self.bottom.tick(self.state)
+
+    def tick(self) -> None:
+        """At the pace of the screen, when nothing happened."""
+        self.bottom.tick(self.state)
+
+    def _show(self, events: Sequence[Event]) -> None:
+        if not events:
+            return
+        self.transcript.show(list(self._receipts.added(events)))
+        if any(isinstance(event, MessageAdded | TextArrived | ToolStarted | Noticed) for event in events):
+            self.add_class("-talking")
+        if any(isinstance(event, TaskEnded) and event.task == MAIN for event in events):
+            self.work(self._look_at_branch())
+
+    def _heed(self, word: Told) -> None:
+        match word:
+            case Opened():
+                self._open(word)
+            case GivenBack():
+                self.write("\n\n".join(part for part in (word.text, self.draft()) if part))
+            case Broke():
+                self.notice(word.text, is_bad=True)
+            case _:
+                pass
+
+    def _open(self, opened: Opened) -> None:
+        self.transcript.clear()
+        self._receipts = Receipts(MAIN)
+        self.remove_class("-talking")
+        self._show(opened.past)
+        self._show([Noticed(task=MAIN, text=notice) for notice in opened.notices])
+        self.work(self._look_at_branch())
+        unsaid, self._unsaid = self._unsaid, []
+        for text in unsaid:
+            self._say(text)
+
+    def _show_place(self) -> None:
+        state, chosen = self.state, self.state.chosen
+        self.top.show(root=self.root, name=state.name, permissions=state.permissions)
+        if chosen is not None:
+            self.top.show(mode=chosen.mode, model=chosen.model, effort=chosen.effort)
+
+    async def _look_at_branch(self) -> None:
+        try:
+            branch = await asyncio.wrap_future(self.engine.run(git(self.root, "branch", "--show-current")))
+        except GitError:
+            branch = ""
+        self.top.show(branch=branch.strip())
+
+    # What the user says
+
+    @on(Prompt.Said)
+    def _said(self, event: Prompt.Said) -> None:
+        self._say(event.text)
+
+    @on(Bottom.Commanded)
+    def _commanded(self, event: Bottom.Commanded) -> None:
+        self._say(event.text)
+
+    def _say(self, text: str) -> None:
+        command = commands.parted(text)
+        if command is not None:
+            self.do(*command)
+        elif self.state.opened is None:
+            self._unsaid.append(text)
+        elif text.startswith("!") and text[1:].strip():
+            self.engine.command(text[1:].strip())
+        elif "@" in text:
+            self.work(self._say_with_images(text))
+        else:
+            self.engine.say(text)
+
+    async def _say_with_images(self, text: str) -> None:
+        try:
+            images = await asyncio.to_thread(images_in, text, self.root)
+        except KcodeError:
+            self.write(text)
+            raise
+        self.engine.say(text, images)
+
+    @on(Prompt.TakenBack)
+    def _take_back(self) -> None:
+        self.engine.take_back()
+
+    @on(Prompt.HelpWanted)
+    def _help(self) -> None:
+        pages.show_keys(self)
+
+    @on(Prompt.Ended)
+    def _ended(self) -> None:
+        self.leave()
+
+    @on(Ask.Answered)
+    def _answered(self, event: Ask.Answered) -> None:
+        self.engine.answer(event.id, event.answer, event.words)
+
+    @on(Finder.Sought)
+    def _seek(self, event: Finder.Sought) -> None:
+        event.finder.found(self.transcript.search(event.text))
+
+    @on(Finder.Further)
+    def _seek_on(self) -> None:
+        self.transcript.find_next()
+
+    @on(Finder.Closed)
+    def _found(self) -> None:
+        self.transcript.search("")
+        self.bottom.close()
+
+    # Actions
+
+    def action_command(self, name: str) -> None:
+        self.do(name)
+
+    def action_next_mode(self) -> None:
+        self._guarded(lambda: choosing.next_mode(self))
+
+    def action_stop(self) -> None:
+        if self.state.is_working:
+            self.engine.cancel()
+            self.notice("Stopping …")
+
+    def action_palette(self) -> None:
+        rows = [
+            Choice(command.name, f"/{command.name}", f"{command.help}   {command.key}".rstrip())
+            for command in commands.COMMANDS
+        ]
+        self.pick("Commands", rows, self._picked_command)
+
+    def action_recall(self) -> None:
+        texts = list(dict.fromkeys(reversed(self.history.entries)))
+        self.pick("What you said before", [Choice(text, one_line(text)) for text in texts], self._picked_text)
+
+    def action_unfold(self) -> None:
+        self.transcript.toggle_expanded()
+
+    def action_search(self) -> None:
+        self.bottom.open(Finder())
+
+    def action_search_on(self) -> None:
+        self.transcript.find_next()
+
+    def action_page(self, step: int) -> None:
+        self.transcript.page(step)
+
+    def action_home(self) -> None:
+        self.transcript.home()
+
+    def action_end(self) -> None:
+        self.transcript.end()
+
+    def do(self, name: str, argument: str = "") -> None:
+        """A command by name or synonym; what is wrong with it becomes a notice."""
+        self._guarded(lambda: commands.named(name).does(self, argument))
+
+    def _picked_text(self, row: Choice) -> None:
+        self.write(row.id)
+
+    def _picked_command(self, row: Choice) -> None:
+        command = commands.named(row.id)
+        if command.needs:
+            self.write(f"/{command.name} ")
+        else:
+            self.do(command.name)
+
+    def _guarded(self, deed: Callable[[], None]) -> None:
+        try:
+            deed()
+        except KcodeError as error:
+            self.notice(str(error), is_bad=True)
+
+    # The desk
+
+    @property
+    def meter(self) -> Meter:
+        return self.state.meter
+
+    @property
+    def commands(self) -> Sequence[Command]:
+        return commands.COMMANDS
+
+    @property
+    def root(self) -> Path:
+        return self.state.opened.root if self.state.opened else self.door.root
+
+    def notice(self, text: str, *, is_bad: bool = False) -> None:
+        if is_bad:
+            self._show([Noticed(task=MAIN, text=text)])
+        else:
+            self.bottom.say(text)
+            self.tick()
+
+    def pick(
+        self, title: str, rows: Sequence[Choice], then: Callable[[Choice], None], keys: str = ""
+    ) -> None:
+        self.bottom.pick(title, rows, lambda row: self._guarded(lambda: then(row)), keys)
+
+    def view(self, title: str, content: Content | Widget) -> None:
+        self.app.push_screen(Page(title, content))
+
+    def work(self, work: Coroutine[Any, Any, None]) -> None:
+        self.run_worker(self._worked(work))
+
+    async def _worked(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except KcodeError as error:
+            self.notice(str(error), is_bad=True)
+
+    def answer_text(self) -> str:
+        return self.transcript.copy_text()
+
+    def plain(self) -> str:
+        return self.transcript.plain()
+
+    def write(self, text: str) -> None:
+        self.bottom.write(text)
+
+    def draft(self) -> str:
+        return self.bottom.draft()
+
+    def leave(self) -> None:
+        self.app.exit(0)
+
+    async def _listed(self) -> list[str]:
+        return await asyncio.wrap_future(self.engine.run(files_of(self.root)))
