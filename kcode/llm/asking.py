@@ -80,11 +80,12 @@ def _openai_terms(facts: Mapping[str, Any], request: WireRequest) -> dict[str, A
 
     Nothing is stored there; their thoughts come encrypted, and go back with the conversation.
     """
+    name = request.model.removeprefix("openai/")
     is_elsewhere = request.base_url or os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_BASE")
-    if not is_elsewhere and facts.get("supports_reasoning", not facts):
-        name = request.model.removeprefix("openai/")
+    is_thinker = facts.get("supports_reasoning", not facts)
+    if name.startswith("responses/") or (is_thinker and not is_elsewhere):
         return {
-            "model": f"openai/responses/{name}",
+            "model": f"openai/responses/{name.removeprefix('responses/')}",
             "store": False,
             "include": ["reasoning.encrypted_content"],
         }
