@@ -2,12 +2,14 @@
 
 import difflib
 import importlib
+import sys
 from typing import NamedTuple
 
 import click
 
 from kcode import __version__
 from kcode.cli.options import RunOptions, TaskCommand
+from kcode.tui import terminal
 
 
 class Entry(NamedTuple):
@@ -114,9 +116,11 @@ def refuse_mistyped(word: str, is_alone: bool) -> None:
 
 def _run(options: RunOptions) -> int:
     """Work on one task without a screen. The prompt is the words, what is piped in, or both."""
-    context = click.get_current_context()
-    if context.meta.get("kcode.is_bare") and options.prompt:
+    is_bare = click.get_current_context().meta.get("kcode.is_bare")
+    if is_bare and options.prompt:
         refuse_mistyped(options.prompt[0], is_alone=len(options.prompt) == 1)
+    if is_bare and not is_for_programs(options) and terminal.trouble() is None:
+        return _on_screen(options)
     from kcode.cli.run import run  # the agent and all below it: only now
 
     return run(options)
@@ -127,8 +131,33 @@ command = TaskCommand(
 )
 
 
+def is_for_programs(options: RunOptions) -> bool:
+    """Whether what comes out is not for eyes: then there is no screen, though there be a terminal."""
+    return bool(
+        options.print_mode or options.output_format != "text" or options.output_file or options.json_schema
+    )
+
+
+def _on_screen(options: RunOptions) -> int:
+    from kcode.cli.screen import screen  # Textual and all of the agent
+
+    return screen(options, demo=_demo)
+
+
+def _demo() -> int:
+    from kcode.cli.demo import command
+
+    return int(command.main([], standalone_mode=False) or 0)
+
+
 @click.group(cls=Root, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.pass_context
 def kcode(context: click.Context) -> None:
-    if context.invoked_subcommand is None:
-        click.echo(START, nl=False)
+    if context.invoked_subcommand is not None:
+        return
+    trouble = terminal.trouble()
+    if trouble is None:
+        context.exit(_on_screen(RunOptions(print_mode=False)))
+    if sys.stdout is not None and sys.stdout.isatty():
+        click.echo(f"No screen: {trouble}.\n")
+    click.echo(START, nl=False)

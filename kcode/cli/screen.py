@@ -5,28 +5,33 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from kcode.cli import bug
+from kcode.cli import bug, prompt_text
 from kcode.cli.config import keep
 from kcode.cli.options import RunOptions
 from kcode.cli.start import folder, given_models, start
 from kcode.events import Listener
-from kcode.tui.run import run_screen
 from kcode.tui.words import Door, Started, Wish
 
 
 def screen(options: RunOptions, demo: Callable[[], int] | None = None) -> int:
     """The exit code. Ask `terminal.trouble` first. `demo` shows the program without any key, on its own screen."""
+    from kcode.tui.run import run_screen  # Textual
+
     return run_screen(door_for(options, demo))
 
 
 def door_for(options: RunOptions, demo: Callable[[], int] | None = None) -> Door:
+    is_said = options.prompt or options.files or options.images
+    said = prompt_text.read(options) if is_said else prompt_text.Text(words="")
     return Door(
         open=lambda wish, listener: opened(options, wish, listener),
         report=lambda error: bug.keep(bug.describe(error)),
         root=folder(options.cd or Path.cwd()),
         models=given_models(options),
         keep=keep,
-        prompt=" ".join(options.prompt).strip(),
+        prompt=said.words,
+        images=said.images,
+        max_time=options.max_time,
         demo=demo,
         keeps_sessions=not options.ephemeral,
     )

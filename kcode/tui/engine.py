@@ -209,9 +209,13 @@ class Engine:
         """To its end, whatever it is. What of the queue nobody will hear is given back."""
         self._tell(Working(True))
         try:
-            await work()
+            async with asyncio.timeout(self._door.max_time):
+                await work()
             while session.task.inbox and session is self._session:  # said after its last look at the inbox
                 await session.work()
+        except TimeoutError:
+            limit = f"{self._door.max_time:g} s, the limit (--max-time)"
+            self._tell(Noticed(task=MAIN, text=f"Stopped after {limit}. Say something to go on."))
         except asyncio.CancelledError:
             pass  # by `cancel`: nobody else cancels these tasks
         except KcodeError as error:

@@ -41,6 +41,7 @@ class State:
     is_working: bool = False
     began: float = 0.0
     """When it began to work, or to rest."""
+    is_stopping: bool = False
     queued: tuple[str, ...] = ()
     answer: str = ""
     """The last words of the model."""
@@ -66,6 +67,7 @@ class State:
                 self.permissions = told.mode
             case Working():
                 self.is_working, self.began, self._doing = told.is_working, self.clock(), ""
+                self.is_stopping = False
             case Queued():
                 self.queued = told.texts
             case GivenBack() | NotOpened() | Broke():
@@ -83,6 +85,8 @@ class State:
         """What goes on, for people; "" when nothing does."""
         if not self.is_working:
             return ""
+        if self.is_stopping:
+            return "Stopping"
         return "Waiting for your word" if self.asked else self._doing or "Working"
 
     def title_of(self, task: str) -> str:

@@ -79,7 +79,8 @@ class Talk(Screen[None]):
         self.transcript = Transcript(door.root)
         self.bottom = Bottom(history, self._listed)
         self._receipts = Receipts(MAIN)
-        self._unsaid: list[str] = [door.prompt] if door.prompt else []
+        self._is_first = True
+        self._unsaid: list[str] = []
         """Said before the session was open."""
 
     def compose(self) -> ComposeResult:
@@ -141,6 +142,9 @@ class Talk(Screen[None]):
         self._show(opened.past)
         self._show([Noticed(task=MAIN, text=notice) for notice in opened.notices])
         self.work(self._look_at_branch())
+        if self._is_first and self.door.prompt:
+            self.engine.say(self.door.prompt, self.door.images)
+        self._is_first = False
         unsaid, self._unsaid = self._unsaid, []
         for text in unsaid:
             self._say(text)
@@ -228,8 +232,9 @@ class Talk(Screen[None]):
 
     def action_stop(self) -> None:
         if self.state.is_working:
+            self.state.is_stopping = True
             self.engine.cancel()
-            self.notice("Stopping …")
+            self.tick()
 
     def action_palette(self) -> None:
         rows = [

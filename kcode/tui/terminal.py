@@ -21,8 +21,9 @@ SLOW_REMOTE = ("SSH_CONNECTION", "SSH_TTY")
 
 
 def trouble() -> str | None:
-    """Why no screen can be shown here; None when one can. Textual reads fd 0 and writes fd 2."""
-    if not (_is_terminal(sys.__stdin__) and _is_terminal(sys.__stderr__)):
+    """Why no screen can be shown here; None when one can. Textual reads fd 0 and writes fd 2; and who pipes fd 1
+    elsewhere wants the answer there."""
+    if not all(map(_is_terminal, (sys.__stdin__, sys.__stdout__, sys.__stderr__))):
         return "there is no terminal"
     term = os.environ.get("TERM", "")
     if term in ("", "dumb"):

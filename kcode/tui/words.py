@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from kcode.agent.session import Session
 from kcode.events import Effort, Event, Listener
 from kcode.llm.catalog import ModelFacts
+from kcode.messages import Image
 from kcode.modes.mode import Mode
 from kcode.settings import PermissionMode, Settings
 
@@ -56,6 +57,10 @@ class Door:
     """Writes one of the user's settings; KcodeError when that cannot be."""
     prompt: str = ""
     """What to say first."""
+    images: tuple[Image, ...] = ()
+    """What goes with it."""
+    max_time: float | None = None
+    """Seconds that the work on a prompt may take."""
     demo: Callable[[], int] | None = None
     """Shows the program without any key, on a screen of its own; None where this already is that."""
     keeps_sessions: bool = True
