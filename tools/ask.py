@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from kcode.errors import ToolError
+from kcode.tools.text import escaped
 from kcode.tools.tool import Group, Output, Tool, Workspace
 
 
@@ -16,7 +17,7 @@ class Ask(Tool):
     choices: tuple[str, ...] = ()
 
     def title(self) -> str:
-        return f"Ask: {self.question}"
+        return f"Ask: {escaped(self.question)}"
 
     def target(self) -> str:
         return ""

@@ -9,6 +9,7 @@ import os
 import secrets
 import stat
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,6 +32,8 @@ NEVER_ELSEWHERE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 READ = os.O_RDONLY | NEVER_ELSEWHERE | getattr(os, "O_NONBLOCK", 0)
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NEVER_ELSEWHERE
 T = TypeVar("T")
+_one_at_a_time = threading.Lock()
+"""Between the last look at a file and its replacement, so that no edit of a subtask is lost."""
 
 
 @contextmanager
@@ -67,8 +70,9 @@ def replace(path: Path, data: bytes, before: bytes | None) -> None:
         )
         try:
             _write(temporary, folder, data, _mode_of(final, folder))
-            _must_hold(path, final, folder, before)
-            os.replace(temporary, final, src_dir_fd=folder, dst_dir_fd=folder)
+            with _one_at_a_time:
+                _must_hold(path, final, folder, before)
+                os.replace(temporary, final, src_dir_fd=folder, dst_dir_fd=folder)
         except BaseException:
             with suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=folder)
@@ -148,7 +152,7 @@ def _write(temporary: str, folder: int | None, data: bytes, like: os.stat_result
     with os.fdopen(os.open(temporary, CREATE, 0o666 if like is None else 0o600, dir_fd=folder), "wb") as file:
         file.write(data)
         file.flush()
-        if like is not None and hasattr(os, "fchmod"):
+        if like is not None and hasattr(os, "fchown"):
             with suppress(PermissionError):
                 os.fchown(file.fileno(), like.st_uid, like.st_gid)
             os.fchmod(file.fileno(), stat.S_IMODE(like.st_mode))

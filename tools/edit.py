@@ -12,6 +12,7 @@ from kcode.tools.files import trouble
 from kcode.tools.matching import Place, find, nearest
 from kcode.tools.page import Window, numbered, page
 from kcode.tools.saving import Original, original, save
+from kcode.tools.text import escaped
 from kcode.tools.tool import Group, Output, Tool, Workspace
 
 MOST = 100_000
@@ -41,7 +42,7 @@ class Edit(Tool):
     edits: list[Replacement]
 
     def title(self) -> str:
-        return f"Edit {self.path}"
+        return f"Edit {escaped(self.path)}"
 
     def target(self) -> str:
         return self.path

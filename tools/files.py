@@ -18,6 +18,8 @@ MOST = 200_000
 """Files that are listed where there is no git."""
 LONG_AS_A_WALK = 30.0
 """Seconds for git in a huge repository."""
+WORTH_A_GUESS = 2.0
+"""Seconds."""
 NEVER = {"node_modules", "__pycache__"}
 SHOWN_THOUGH_HIDDEN = {".github"}
 
@@ -96,7 +98,11 @@ async def trouble(error: OSError, path: Path, workspace: Workspace) -> str:
 
 
 async def _nearest(path: Path, workspace: Workspace) -> list[str]:
-    files = await files_of(workspace.root)
+    try:
+        async with asyncio.timeout(WORTH_A_GUESS):
+            files = await files_of(workspace.root)
+            close = await asyncio.to_thread(get_close_matches, workspace.shown(path), files[:20_000], 3, 0.8)
+    except TimeoutError:
+        return []
     same = [name for name in files if name.rpartition("/")[2] == path.name]
-    close = get_close_matches(workspace.shown(path), files[:20_000], 3, 0.8)
     return [escaped(name) for name in dict.fromkeys([*same[:3], *close])][:4]

@@ -30,7 +30,7 @@ class List(Tool):
     depth: int | None = None
 
     def title(self) -> str:
-        return f"List {self.path}"
+        return f"List {escaped(self.path)}"
 
     def target(self) -> str:
         return self.path

@@ -14,7 +14,7 @@ from kcode.tools import syntax
 from kcode.tools.disk import MAX_EDIT, opened
 from kcode.tools.files import trouble
 from kcode.tools.page import Window, numbered, page, pieces_of
-from kcode.tools.text import SAMPLE, decode, digest, is_binary, mark_of, size_of
+from kcode.tools.text import SAMPLE, decode, digest, escaped, is_binary, mark_of, size_of
 from kcode.tools.tool import Group, Output, Tool, Workspace
 
 WHOLE = 32_000
@@ -38,7 +38,7 @@ class Read(Tool):
     limit: int | None = None
 
     def title(self) -> str:
-        return f"Read {self.path}" + (f" from line {self.offset}" if self.offset else "")
+        return f"Read {escaped(self.path)}" + (f" from line {self.offset}" if self.offset else "")
 
     def target(self) -> str:
         return self.path

@@ -45,7 +45,7 @@ async def save(
         await unbroken(lambda: replace(path, data, before.data if before else None))
     except OSError as error:
         raise ToolError(f"{workspace.shown(path)}: {error.strerror}.") from None
-    if before is None or workspace.seen.get(path) == digest(before.data):
+    if before is None or not before.data or workspace.seen.get(path) == digest(before.data):
         workspace.seen[path] = digest(data)
     old = before.text.content if before else None
     made = await asyncio.to_thread(change, workspace.shown(path), old, after)

@@ -36,7 +36,7 @@ class Search(Tool):
     context: int = Field(0, description="lines around each hit")
 
     def title(self) -> str:
-        return f"Search {self.pattern!r}" + (f" in {self.path}" if self.path != "." else "")
+        return f"Search {self.pattern!r}" + (f" in {escaped(self.path)}" if self.path != "." else "")
 
     def target(self) -> str:
         return self.path

@@ -106,7 +106,8 @@ async def _run(command: list[str], request: bytes, folder: Path, hits: Hits) -> 
     finally:
         _kill(process)
         with suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), 1)
+            async with asyncio.timeout(1):
+                await process.communicate()  # What is still in the pipes keeps them open.
 
 
 async def _send(stream: asyncio.StreamWriter, request: bytes) -> None:
@@ -123,6 +124,7 @@ async def _receive(process: asyncio.subprocess.Process, hits: Hits) -> None:
         hits.feed(data)
     if hits.is_full:
         _kill(process)
+        await process.stdout.read()
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

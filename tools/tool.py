@@ -98,14 +98,14 @@ class Tool(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _as_meant(cls, arguments: Any) -> Any:
-        """Models send null for what they leave out, and a list as the text of its JSON."""
+        """Models send null or an empty text for what they leave out, and a list as the text of its JSON."""
         if not isinstance(arguments, dict):
             return arguments
         fields = cls.model_fields
         return {
             name: _as_list(value) if name in fields and _holds_list(fields[name]) else value
             for name, value in arguments.items()
-            if value is not None or name not in fields or fields[name].is_required()
+            if value not in (None, "") or name not in fields or fields[name].is_required()
         }
 
     def title(self) -> str:

@@ -6,7 +6,7 @@ from kcode.errors import ToolError
 from kcode.messages import Change
 from kcode.tools.diff import diff
 from kcode.tools.saving import Original, original, save
-from kcode.tools.text import digest, newline_of, with_newlines
+from kcode.tools.text import digest, escaped, newline_of, with_newlines
 from kcode.tools.tool import Group, Output, Tool, Workspace
 
 
@@ -20,7 +20,7 @@ class Write(Tool):
     text: str
 
     def title(self) -> str:
-        return f"Write {self.path}"
+        return f"Write {escaped(self.path)}"
 
     def target(self) -> str:
         return self.path

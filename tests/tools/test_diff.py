@@ -38,7 +38,7 @@ def test_a_long_diff_is_cut_and_counted_whole() -> None:
     assert made.added == 1000
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(LINES, LINES, st.booleans())
 def test_applied_to_the_old_text_a_diff_gives_the_new_one(
     tmp_path: Path, old: list[str], new: list[str], same: bool

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kcode.errors import ToolError
-from kcode.tools.text import Text, decode, escaped, is_binary, lines_of, newline_of, size_of, with_newlines
+from kcode.tools.text import Text, decode, escaped, lines_of, newline_of, size_of, with_newlines
 
 
 @given(st.binary())
@@ -15,15 +15,12 @@ def test_whatever_decodes_encodes_to_the_same_bytes(data: bytes) -> None:
 
 
 @given(
-    st.text(st.characters(exclude_categories=["Cs"])), st.sampled_from(["utf-8", "utf-16-le", "utf-16-be"])
+    st.text(st.characters(exclude_categories=["Cs", "Cc"])),
+    st.sampled_from(["utf-8", "utf-16-le", "utf-16-be"]),
 )
 def test_a_byte_order_mark_names_the_encoding_and_is_kept(content: str, encoding: str) -> None:
     mark = "\ufeff".encode(encoding)
-    text = decode(mark + content.encode(encoding))
-    if text is None:
-        assert encoding == "utf-8" and is_binary(mark + content.encode())
-    elif not content.startswith("\0"):  # the mark of UTF-32 begins like that of UTF-16
-        assert text == Text(content, encoding, mark)
+    assert decode(mark + content.encode(encoding)) == Text(content, encoding, mark)
 
 
 def test_bytes_that_are_no_utf8_are_latin1() -> None:

@@ -7,6 +7,7 @@ import pytest
 from kcode.errors import ToolError
 from kcode.messages import ToolCall
 from kcode.tools.tool import Tool, Workspace, installed_tools
+from kcode.tools.write import Write
 
 OURS = {"read", "write", "edit", "search", "list", "todo", "ask"}
 
@@ -72,8 +73,13 @@ def test_the_seven_file_tools_cost_at_most_620_tokens(monkeypatch: pytest.Monkey
     assert len(tiktoken.get_encoding("o200k_base").encode(text)) <= 620
 
 
-def test_null_for_what_is_optional_is_leaving_it_out() -> None:
-    assert opened("list", {"path": None, "depth": None}) == opened("list", {})
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_nothing_for_what_is_optional_is_leaving_it_out(nothing: str | None) -> None:
+    assert opened("list", {"path": nothing, "depth": nothing}) == opened("list", {})
+
+
+def test_an_empty_text_for_what_is_needed_is_an_empty_text() -> None:
+    assert opened("write", {"path": "a", "text": ""}) == Write(path="a", text="")
 
 
 def test_null_for_what_is_needed_is_an_error() -> None:
@@ -115,6 +121,22 @@ def test_a_symlink_to_itself_is_refused(workspace: Workspace, root: Path) -> Non
     (root / "loop").symlink_to("loop")
     with pytest.raises(ToolError, match="loop"):
         workspace.path("loop")
+
+
+@pytest.mark.parametrize("name", ["read", "write", "edit", "list", "search", "ask"])
+def test_a_title_is_one_line_whatever_the_arguments(name: str) -> None:
+    evil = "a\n\x1b[2J"
+    given = {
+        "path": evil,
+        "text": evil,
+        "pattern": evil,
+        "question": evil,
+        "edits": [{"old": evil, "new": "x"}],
+    }
+    tool = installed_tools()[name]
+    assert (
+        tool(**{key: value for key, value in given.items() if key in tool.model_fields}).title().isprintable()
+    )
 
 
 def test_a_strange_name_is_shown_on_one_line(workspace: Workspace, root: Path) -> None:

@@ -42,7 +42,8 @@ async def test_an_outline_is_not_reading(call: Call, root: Path) -> None:
 async def test_an_empty_file_need_not_be_read(call: Call, root: Path) -> None:
     (root / "a").touch()
     await call("write", path="a", text="x")
-    assert (root / "a").read_text() == "x"
+    await call("write", path="a", text="y")
+    assert (root / "a").read_text() == "y"
 
 
 async def test_what_was_written_or_edited_is_known(call: Call, root: Path) -> None:
