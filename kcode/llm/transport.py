@@ -21,8 +21,9 @@ from pydantic import SecretStr
 
 from kcode.errors import KcodeError, ProviderError
 from kcode.llm.asking import WireRequest, arguments
-from kcode.llm.chunks import BadStream, Reader, data_lines
+from kcode.llm.chunks import Reader
 from kcode.llm.deltas import Delta
+from kcode.llm.lines import BadStream, data_lines
 from kcode.llm.troubles import Whom, trouble_of
 
 __all__ = ["WireRequest", "ready", "start_import", "stream"]

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from kcode.errors import ProviderError, ProviderTrouble, WindowFull
 from kcode.keys import redact
-from kcode.llm.chunks import BadStream
+from kcode.llm.lines import BadStream
 
 LONGEST_DETAIL = 300
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from kcode.errors import ProviderError, ProviderTrouble
-from kcode.llm.chunks import BadStream, ErrorEvent
+from kcode.llm.lines import BadStream, ErrorEvent
 from kcode.llm.troubles import HAPPENED, TO_DO, Whom, trouble_of
 
 WHOM = Whom(provider="Acme", model="acme/x", key_hint="ACME_API_KEY", place="http://acme.test")
