@@ -1,6 +1,7 @@
 """Changing places of a file: all of them, or nothing."""
 
 import asyncio
+from itertools import accumulate, pairwise
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -93,8 +94,8 @@ def _replaced(content: str, edit: Replacement, name: str) -> tuple[str, str]:
     if not places:
         raise ToolError(_not_found(content, edit, name))
     if len(places) > 1 and not edit.all:
-        lines = _list([content.count("\n", 0, place.start) + 1 for place in places])
-        raise ToolError(f"old is at {len(places)} places ({lines}): give more lines around it, or all=true.")
+        where = _list(_line_numbers(content, places))
+        raise ToolError(f"old is at {len(places)} places ({where}): give more lines around it, or all=true.")
     if len(places) == MOST:
         raise ToolError(f"old is at {MOST} places or more: change them by a command.")
     return _with(content, places), forgiven
@@ -108,6 +109,12 @@ def _with(content: str, places: list[Place]) -> str:
             parts += content[end : place.start], place.text
             end = place.end
     return "".join(parts) + content[end:]
+
+
+def _line_numbers(content: str, places: list[Place]) -> list[int]:
+    starts = [place.start for place in places]
+    breaks = (content.count("\n", one, other) for one, other in pairwise([0, *starts]))
+    return [count + 1 for count in accumulate(breaks)]
 
 
 def _not_found(content: str, edit: Replacement, name: str) -> str:

@@ -21,6 +21,8 @@ TAB_WIDTHS = (4, 2, 8, 3)
 TOO_LONG_TO_COMPARE = 300
 MOST_TO_COMPARE = 20_000
 """Lines."""
+FAR = 10_000
+"""Characters to look for a line's end."""
 MOST_WORK = 200_000_000
 """Characters compared in the worst case: a second or two."""
 
@@ -147,8 +149,8 @@ def _newline_at(content: str, start: int, end: int) -> str:
     """The line ending inside of `content[start:end]`, else of the line it is in, else of the line before."""
     if inside := newline_of(content[start:end]):
         return inside
-    place = content.find("\n", end)
-    place = content.rfind("\n", 0, start) if place < 0 else place
+    place = content.find("\n", end, end + FAR)
+    place = content.rfind("\n", max(0, start - FAR), start) if place < 0 else place
     return "\r\n" if place > 0 and content[place - 1] == "\r" else "\n"
 
 

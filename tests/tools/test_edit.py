@@ -214,6 +214,17 @@ TEXT = st.text(
 )
 
 
+async def test_a_flood_of_places_in_one_line_is_changed_in_time(call: Call, root: Path) -> None:
+    (root / "a").write_text("ab" * 90_000)
+    await call("edit", path="a", edits=[edit("a", "c\n", all=True)])
+    assert (root / "a").read_text() == "c\nb" * 90_000
+    (root / "a").write_text("a" * 200_000)
+    with pytest.raises(ToolError, match="100000 places or more"):
+        await call("edit", path="a", edits=[edit("a", "c", all=True)])
+    with pytest.raises(ToolError, match=r"at 1000 places \(line 1\)"):
+        await call("edit", path="a", edits=[edit("a", "c")])
+
+
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(*[TEXT] * 6)
 async def test_an_edit_is_str_replace_and_its_reverse_undoes_it(
