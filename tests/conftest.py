@@ -4,10 +4,15 @@ import ipaddress
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from tests.running import Forker
 
 OUTER = dict(os.environ)
 SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL")
@@ -88,3 +93,12 @@ def repository(tmp_path: Path) -> Path:
 def outer_environment() -> dict[str, str]:
     """As it was before the tests: for what must reach a package index, maybe through a proxy."""
     return dict(OUTER)
+
+
+@pytest.fixture(scope="session")
+def forker(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Forker"]:
+    """Starts real kcodes quickly: as forks of a process that has loaded everything, once for all tests."""
+    from tests.running import forking
+
+    with forking(tmp_path_factory.mktemp("output")) as forker:
+        yield forker

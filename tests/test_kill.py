@@ -3,7 +3,7 @@
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -18,7 +18,7 @@ from kcode.memory.log import load_events
 from kcode.scripted import Received, ScriptedProvider
 from kcode.spend.ledger import Ledger, Row
 from tests.playing import MODEL, WIRES, WireName, call, calls, say, scenario, settings_for
-from tests.running import Ended, Forker, Running, environment, forking, until
+from tests.running import Ended, Forker, Running, environment, until
 from tests.test_main_job import DIFF, NEW, OLD, READS, changed_lines, git
 
 pytestmark = pytest.mark.slow
@@ -130,12 +130,6 @@ POINTS: dict[str, Point] = {
     "when the last reply is written": message("assistant", 6),
     "when the task has ended": logged("task_ended"),
 }
-
-
-@pytest.fixture(scope="module")
-def forker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
-    with forking(tmp_path_factory.mktemp("output")) as forker:
-        yield forker
 
 
 @pytest.fixture(scope="module")
