@@ -35,6 +35,7 @@ from kcode.tools.tool import Output
 log = logging.getLogger(__name__)
 
 NOT_FINISHED = "Not finished: the work was stopped here. What it had done by then stays done."
+NOT_APPROVED = "Not run: it needs the user's approval, and nobody was there. If it is still needed, call it again."
 CUT_OFF = "Your reply was cut off at the output limit. Go on, in smaller parts."
 CUTS_IN_A_ROW = 3
 REFUSED = (
@@ -146,7 +147,14 @@ async def perform(task: Task, reply: Reply) -> None:
     cut = reply.calls[-1].id if reply.stop == "length" else None
 
     async def answer(call: ToolCall) -> None:
-        output = Output(text=CUT_OFF, ok=False) if call.id == cut else await attempt(task, call)
+        try:
+            output = Output(text=CUT_OFF, ok=False) if call.id == cut else await attempt(task, call)
+        except NeedsApproval:
+            settle(call, Output(text=NOT_APPROVED, ok=False))
+            raise
+        settle(call, output)
+
+    def settle(call: ToolCall, output: Output) -> None:
         task.tell(MessageAdded(task=task.id, message=ToolResult(call_id=call.id, **dict(output))))
         del waiting[call.id]
 
@@ -158,8 +166,8 @@ async def perform(task: Task, reply: Reply) -> None:
                 for call in batch:
                     await answer(call)
     finally:
-        for id in waiting:
-            task.tell(MessageAdded(task=task.id, message=ToolResult(call_id=id, ok=False, text=NOT_FINISHED)))
+        for call in tuple(waiting.values()):
+            settle(call, Output(text=NOT_FINISHED, ok=False))
 
 
 async def attempt(task: Task, call: ToolCall) -> Output:
