@@ -6,17 +6,25 @@ What this does not understand for sure it says to be unclear: no rule can then a
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
-from kcode.agent.programs import UNKNOWN, Found, Word, names_in, opened
-
-if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+from kcode.agent.grammar import Node, tree
+from kcode.agent.programs import Found, opened
+from kcode.agent.words import (
+    SUBSTITUTIONS,
+    UNKNOWN,
+    Word,
+    expands,
+    is_torn,
+    names_in,
+    read_word,
+    runs_something,
+)
 
 LONGEST = 100_000
 """Characters; longer commands are not looked into."""
+MOST_PIECES = 200
+"""Of a command that cannot be parsed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,8 @@ class Unclear:
 
     text: str
     reason: str
+    is_misread: bool = False
+    """The grammar sees other words in it than the shell does."""
 
 
 Part = Simple | Redirection | Unclear
@@ -59,12 +69,11 @@ VALUES = names_in(
     "variable_name test_operator binary_expression unary_expression postfix_expression "
     "parenthesized_expression ternary_expression subscript array"
 )
-SUBSTITUTIONS = ("command_substitution", "process_substitution")
+RESERVED = names_in("{ } ! if then else elif fi do done for while until case esac select function")
 
 _STRANGE_BLANK = re.compile(r"[^\S \t\n]|[\x00-\x08\x0e-\x1f\x7f]")
 _CONTINUED_WORD = re.compile(r"[^\s|&;(]\\\n\S")
-_ESCAPED = re.compile(r"\\.", re.DOTALL)
-_RUNS_IN_TEXT = re.compile(r"(?<!\\)(?:\\\\)*(`|\$\()")
+_SEPARATORS = re.compile(r"(?:[;|\n(){}`!]|(?<![<>])&(?!>))+|\b(?:do|then|else)\b")
 
 
 def parts(command: str) -> tuple[Part, ...]:
@@ -78,28 +87,28 @@ def parts(command: str) -> tuple[Part, ...]:
 
 def _parsed(command: str) -> tuple[Part, ...]:
     try:
-        root = _parser().parse(command.encode(errors="surrogatepass")).root_node
-        found = tuple(_visit(root))
+        read = tree(command)
+        found = tuple(_visit(read.root))
+        if not read.has_error and not any(isinstance(part, Unclear) and part.is_misread for part in found):
+            return found
+        return (*found, *_salvaged(command), Unclear(command, "it cannot be parsed"))
     except RecursionError:
         return (Unclear(command, "it is nested too deeply"),)
-    if root.has_error:
-        return (*found, Unclear(command, "it cannot be parsed"))
-    return found
 
 
-@cache
-def _parser() -> "Parser":
-    import tree_sitter_bash
-    from tree_sitter import Language, Parser
+def _salvaged(command: str) -> Iterator[Part]:
+    """What the pieces of a command that cannot be parsed would be by themselves: a rule may deny one of them."""
+    for piece in _SEPARATORS.split(command.replace("\\\n", " "))[:MOST_PIECES]:
+        read = tree(piece.strip())
+        if not read.has_error:
+            yield from _visit(read.root)
 
-    return Parser(Language(tree_sitter_bash.language()))
 
-
-def _visit(node: "Node") -> Iterator[Part]:
+def _visit(node: Node) -> Iterator[Part]:
     yield from _gaps(node)
     match node.type:
         case kind if kind in GROUPS:
-            for child in node.named_children:
+            for child in node.named:
                 yield from _visit(child)
         case "command":
             yield from _command(node, [])
@@ -112,78 +121,92 @@ def _visit(node: "Node") -> Iterator[Part]:
         case "declaration_command" | "unset_command":
             yield from _declaration(node)
         case "test_command":
-            yield Simple((Word("test"), *((UNKNOWN,) if _expands(node) else ())))
+            yield Simple((Word("test"), *((UNKNOWN,) if expands(node) else ())))
             yield from _inside(node)
         case kind if kind in VALUES:
             yield from _inside(node)
         case "comment" | "heredoc_start" | "heredoc_end" | "heredoc_content":
             pass
         case "ERROR":
-            for child in node.named_children:
+            for child in node.named:
                 yield from _visit(child)
         case kind:
-            yield Unclear(_text(node), f"{kind.replace('_', ' ')} is not looked into")
+            yield Unclear(node.text, f"{kind.replace('_', ' ')} is not looked into")
 
 
-def _gaps(node: "Node") -> Iterator[Part]:
+def _gaps(node: Node) -> Iterator[Part]:
     """Whatever the grammar takes for a blank and is none for the shell: in `'a'\\ b` it sees two words."""
     if node.type not in VALUES and not all(_is_gap(node, *pair) for pair in pairwise(node.children)):
-        yield Unclear(_text(node), "a part of it is not understood")
+        yield Unclear(node.text, "a part of it is not understood", is_misread=True)
 
 
-def _is_gap(node: "Node", before: "Node", after: "Node") -> bool:
-    text = (node.text or b"")[before.end_byte - node.start_byte : after.start_byte - node.start_byte]
+def _is_gap(node: Node, before: Node, after: Node) -> bool:
+    text = node.gap(before, after)
     if node.type not in ("command", "file_redirect"):
-        return bool(re.fullmatch(rb"(?:[ \t\n]|\\\n)*", text))
+        return bool(re.fullmatch(r"(?:[ \t\n]|\\\n)*", text))
     is_operator = node.type == "file_redirect" and not (before.is_named and after.is_named)
     are_words = not is_operator and "redirect" not in before.type + after.type
-    return bool(re.fullmatch(rb"(?:[ \t]|\\\n)+" if are_words else rb"(?:[ \t]|\\\n)*", text))
+    return bool(re.fullmatch(r"(?:[ \t]|\\\n)+" if are_words else r"(?:[ \t]|\\\n)*", text))
 
 
-def _inside(node: "Node") -> Iterator[Part]:
+def _inside(node: Node) -> Iterator[Part]:
     """The commands in the substitutions of a value."""
     if node.type in SUBSTITUTIONS:
         yield from _visit(node)
         return
-    if node.type == "word" and re.search(r"\s", _ESCAPED.sub("", _text(node))):
-        yield Unclear(_text(node), "for the shell it is more than one word")
-    for child in node.named_children:
+    if node.type == "word" and is_torn(node.text):
+        yield Unclear(node.text, "for the shell it is more than one word", is_misread=True)
+    for child in node.named:
         yield from _inside(child)
 
 
-def _assignment(node: "Node") -> Iterator[Part]:
+def _assignment(node: Node) -> Iterator[Part]:
     yield Simple((), tuple(_names(node)))
     yield from _inside(node)
 
 
-def _names(node: "Node") -> Iterator[str]:
-    for one in node.named_children if node.type == "variable_assignments" else [node]:
-        name = one.child_by_field_name("name")
-        yield _text(name).partition("[")[0] if name else ""
+def _names(node: Node) -> Iterator[str]:
+    for one in node.named if node.type == "variable_assignments" else [node]:
+        yield re.split(r"[+=\[]", one.text, maxsplit=1)[0]
 
 
-def _declaration(node: "Node") -> Iterator[Part]:
-    words = [Word(_text(child)) if not _expands(child) else UNKNOWN for child in node.children]
+def _declaration(node: Node) -> Iterator[Part]:
+    words = [Word(child.text) if not expands(child) else UNKNOWN for child in node.children]
     yield Simple(tuple(words))
     yield from _inside(node)
 
 
-def _redirected(node: "Node") -> Iterator[Part]:
-    body = node.child_by_field_name("body")
-    redirects = [child for child in node.named_children if child != body]
-    if body is not None and body.type == "command":
-        yield from _gaps(body)
-        yield from _command(body, redirects)
-        return
-    if body is not None:
-        yield from _visit(body)
+def _redirected(node: Node) -> Iterator[Part]:
+    redirects = [child for child in node.named if child.type.endswith("_redirect")]
+    body = next((child for child in node.named if child not in redirects), None)
+    yield from _lone(redirects) if body is None else _with_redirects(body, redirects)
+
+
+def _with_redirects(body: Node, redirects: list[Node]) -> Iterator[Part]:
+    """`a && b > c`: for the grammar the redirection is about both, for the shell about the last."""
+    match body.type:
+        case "command":
+            yield from _gaps(body)
+            yield from _command(body, redirects)
+        case "list" | "pipeline" | "negated_command" if body.named:
+            yield from _gaps(body)
+            for child in body.named[:-1]:
+                yield from _visit(child)
+            yield from _with_redirects(body.named[-1], redirects)
+        case _:
+            yield from _visit(body)
+            yield from _lone(redirects)
+
+
+def _lone(redirects: list[Node]) -> Iterator[Part]:
+    """Redirections without a simple command, or of several."""
     for redirect in redirects:
         if _following_words(redirect):
-            yield Unclear(_text(node), "words follow its redirection")
+            yield Unclear(redirect.text, "words follow its redirection")
         yield from _redirections(redirect)
 
 
-def _command(node: "Node", redirects: list["Node"]) -> Iterator[Part]:
+def _command(node: Node, redirects: list[Node]) -> Iterator[Part]:
     words: list[Word] = []
     assigned: list[str] = []
     stdin = None
@@ -192,19 +215,23 @@ def _command(node: "Node", redirects: list["Node"]) -> Iterator[Part]:
             assigned += _names(child)
             yield from _inside(child)
         elif child.type.endswith("_redirect"):
-            words += [_word(word) for word in _following_words(child)]
+            words += [read_word(word) for word in _following_words(child)]
             stdin = _given(child) if child.type != "file_redirect" else stdin
             yield from _redirections(child)
         else:
-            words.append(_word(child.named_children[0] if child.type == "command_name" else child))
+            words.append(read_word(child.named[0] if child.type == "command_name" else child))
             yield from _inside(child)
-    yield from _opened(tuple(words), tuple(assigned), stdin, _text(node))
+    yield from _opened(tuple(words), tuple(assigned), stdin, node.text)
 
 
 def _opened(
     words: tuple[Word, ...], assigned: tuple[str, ...], stdin: str | None, text: str
 ) -> Iterator[Part]:
     """A simple command, and those that it was told to run."""
+    if words and words[0].text in RESERVED:
+        yield Unclear(text, "its first word is none for the shell", is_misread=True)
+        yield from _opened(words[1:], assigned, stdin, text)
+        return
     if words and not words[0].is_known:
         yield Unclear(text, "which program it runs is not known before")
         return
@@ -219,7 +246,7 @@ def _opened(
             yield from _opened(inner.words, assigned + inner.assigned, stdin, text)
 
 
-def _redirections(node: "Node") -> Iterator[Part]:
+def _redirections(node: Node) -> Iterator[Part]:
     yield from _gaps(node)
     match node.type:
         case "file_redirect":
@@ -229,117 +256,59 @@ def _redirections(node: "Node") -> Iterator[Part]:
         case "heredoc_redirect":
             yield from _heredoc(node)
         case kind:
-            yield Unclear(_text(node), f"{kind.replace('_', ' ')} is not looked into")
+            yield Unclear(node.text, f"{kind.replace('_', ' ')} is not looked into")
 
 
-def _file(node: "Node") -> Iterator[Part]:
+def _file(node: Node) -> Iterator[Part]:
     operator = next((child.type for child in node.children if not child.is_named), "")
     targets = _destinations(node)
     for target in targets[:1]:
-        word = _word(target)
+        word = read_word(target)
         is_duplicate = operator in (">&", "<&") and re.fullmatch(r"\d+-?|-", word.text or "")
         if not is_duplicate and word.text != "/dev/null":
             yield Redirection(word, writes=operator != "<")
     if not targets and operator not in (">&-", "<&-"):
-        yield Unclear(_text(node), "its redirection has no target")
+        yield Unclear(node.text, "its redirection has no target")
     for target in targets:
         yield from _inside(target)
 
 
-def _heredoc(node: "Node") -> Iterator[Part]:
+def _heredoc(node: Node) -> Iterator[Part]:
     start, end = (
-        next((_text(child) for child in node.named_children if child.type == kind), "")
+        next((child.text for child in node.named if child.type == kind), "")
         for kind in ("heredoc_start", "heredoc_end")
     )
     if not start or re.sub(r"['\"\\]", "", start) != end.strip():
-        yield Unclear(_text(node), "its here-document has no clear end")
-    for child in node.named_children:
+        yield Unclear(node.text, "its here-document has no clear end")
+    for child in node.named:
         if child.type == "heredoc_body":
             found = list(_inside(child))
             yield from found
-            if start.isalnum() and not found and _RUNS_IN_TEXT.search(_text(child)):
-                yield Unclear(_text(child), "its here-document runs something")
+            if start.isalnum() and not found and runs_something(child.text):
+                yield Unclear(child.text, "its here-document runs something")
         elif child.type in ("file_redirect", "herestring_redirect", "heredoc_redirect"):
             yield from _redirections(child)
         else:
             yield from _visit(child)
 
 
-def _given(redirect: "Node") -> str | None:
+def _given(redirect: Node) -> str | None:
     """What a here-document or here-string holds. None: it is not known."""
-    for child in redirect.named_children:
+    for child in redirect.named:
         if child.type == "heredoc_body":
-            return None if child.named_child_count else _text(child)
-    if redirect.type == "herestring_redirect" and redirect.named_children:
-        return _word(redirect.named_children[-1]).text
+            return None if child.named else child.text
+    if redirect.type == "herestring_redirect" and redirect.named:
+        return read_word(redirect.named[-1]).text
     return None
 
 
-def _destinations(redirect: "Node") -> list["Node"]:
-    return [child for child in redirect.named_children if child.type != "file_descriptor"]
+def _destinations(redirect: Node) -> list[Node]:
+    return [child for child in redirect.named if child.type != "file_descriptor"]
 
 
-def _following_words(redirect: "Node") -> list["Node"]:
+def _following_words(redirect: Node) -> list[Node]:
     """`> out --more`: for the grammar they belong to the redirection, for the shell to the command."""
     if redirect.type == "heredoc_redirect":
-        inner = [child for child in redirect.named_children if child.type == "file_redirect"]
+        inner = [child for child in redirect.named if child.type == "file_redirect"]
         return [word for child in inner for word in _following_words(child)]
     return _destinations(redirect)[1:] if redirect.type == "file_redirect" else []
-
-
-def _expands(node: "Node") -> bool:
-    return any(
-        child.type
-        in (*SUBSTITUTIONS, "simple_expansion", "expansion", "arithmetic_expansion", "ansi_c_string")
-        or _expands(child)
-        for child in [node, *node.named_children][1:]
-    ) or node.type in ("simple_expansion", "expansion", "arithmetic_expansion", *SUBSTITUTIONS)
-
-
-def _word(node: "Node") -> Word:
-    """What the shell makes of a word: quotes and backslashes removed."""
-    match node.type:
-        case "word" | "number" | "extglob_pattern" | "regex" | "test_operator" | "variable_name":
-            return _bare(_text(node))
-        case "raw_string":
-            return Word(_text(node)[1:-1])
-        case "string" | "translated_string":
-            return _quoted(node)
-        case "concatenation":
-            return _joined(node)
-        case _ if not node.is_named:
-            return _bare(_text(node))
-        case _:
-            return UNKNOWN
-
-
-def _bare(text: str) -> Word:
-    plain = _ESCAPED.sub("", text)
-    if "{" in plain or "`" in plain or "$" in plain[:-1]:
-        return UNKNOWN
-    unescaped = re.sub(r"\\(\n)?(.?)", lambda found: "" if found[1] and not found[2] else found[2], text)
-    return Word(unescaped, is_pattern=bool(re.search(r"[*?\[]|[@!+]\(", plain)))
-
-
-def _quoted(node: "Node") -> Word:
-    if _expands(node):
-        return UNKNOWN
-    text = _text(node)
-    text = text[text.index('"') + 1 : -1]
-    if _RUNS_IN_TEXT.search(text):
-        return UNKNOWN
-    return Word(re.sub(r'\\(\n|[$`"\\])', lambda found: "" if found[1] == "\n" else found[1], text))
-
-
-def _joined(node: "Node") -> Word:
-    children = node.children
-    is_whole = children and all(a.end_byte == b.start_byte for a, b in pairwise(children))
-    words = [_word(child) for child in children]
-    unquoted = "".join(_ESCAPED.sub("", _text(child)) for child in children if child.type == "word")
-    if not is_whole or "{" in unquoted or any(word.text is None for word in words):
-        return UNKNOWN
-    return Word("".join(word.text or "" for word in words), any(word.is_pattern for word in words))
-
-
-def _text(node: "Node") -> str:
-    return (node.text or b"").decode(errors="replace")

@@ -13,9 +13,10 @@ from typing import Literal
 
 from kcode import settings
 from kcode.agent.commands import Part, Redirection, Simple, Unclear, parts
-from kcode.agent.programs import Word, name_of, names_in, surprise
+from kcode.agent.programs import name_of, surprise
 from kcode.agent.protected import WHY, protection
 from kcode.agent.rules import Rule, rule
+from kcode.agent.words import Word, names_in
 from kcode.errors import ToolError
 from kcode.tools.secret_files import is_secret
 from kcode.tools.tool import Group, Tool, Workspace

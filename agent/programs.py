@@ -6,25 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-
-def names_in(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A word of a command. None: it is not known before it runs, and may be any number of words."""
-
-    text: str | None
-    is_pattern: bool = False
-    """Names of files will stand in its place."""
-
-    @property
-    def is_known(self) -> bool:
-        return self.text is not None and not self.is_pattern
-
-
-UNKNOWN = Word(None)
+from kcode.agent.words import UNKNOWN, Word, names_in
 
 
 @dataclass(frozen=True, slots=True)

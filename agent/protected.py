@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from kcode.agent.programs import names_in
+from kcode.agent.words import names_in
 from kcode.paths import config_dir, data_dir, state_dir
 from kcode.tools.secret_files import is_secret
 

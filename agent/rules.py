@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kcode.agent.programs import Word, name_of, without_leading_options
+from kcode.agent.programs import name_of, without_leading_options
+from kcode.agent.words import Word
 from kcode.errors import BadInput
 from kcode.tools.tool import Group
 

@@ -54,9 +54,12 @@ def short(part: Part) -> str:
         ("echo '$(a)' \\$x '`b`'", ["echo $(a) $x `b`"]),
         ("a \\\n  b", ["a b"]),
         ("echo {x,y} {1..3}", ["echo … …"]),
+        ("echo grüße 日本 '🎉' > ö", ["> ö", "echo grüße 日本 🎉"]),
         # redirections
         ("a > o 2>> p < i &> q >| r", ["> o", "> p", "< i", "> q", "> r", "a"]),
         ("a > /dev/null 2>&1 >&- <&3", ["a"]),
+        ("a && b | c > out --more", ["a", "b", "> out", "c --more"]),
+        ("a && bash <<'E'\nb\nE", ["a", "bash", "b"]),
         ("a > out --more 2>&1 words", ["> out", "a --more words"]),
         ("> out a b", ["> out", "a b"]),
         ("> only", ["> only"]),
@@ -134,7 +137,10 @@ def test_what_cannot_be_seen_is_unclear(command: str) -> None:
     assert "?" in seen(command)
 
 
-@pytest.mark.parametrize("command", ["rm x\n(((", "rm x; 'open", "rm x\\\ny; b", "rm x \r"])
+@pytest.mark.parametrize(
+    "command",
+    ["rm x\n(((", "rm x; 'open", "rm x\\\ny; b", "rm x \r", "a\n\\rm x", "! { rm x; }", "time { rm x; }"],
+)
 def test_what_was_seen_of_an_unclear_command_is_told_too(command: str) -> None:
     assert any(one.startswith("rm x") for one in seen(command))
 
