@@ -137,7 +137,7 @@ async def _chunks(litellm: Any, request: WireRequest, reader: Reader) -> AsyncGe
     response: Any = None
     lines: Any = None
     try:
-        response = await litellm.acompletion(**arguments(request, litellm.model_cost), timeout=_timeout())
+        response = await litellm.acompletion(**arguments(request, litellm.model_cost), timeout=LONGEST)
         raw = response.completion_stream or await response.fetch_stream()
         reader.has_begun = True
         _check_that_it_is_no_page(response)
@@ -161,12 +161,6 @@ def _check_that_it_is_no_page(response: Any) -> None:
     }
     if "html" in headers.get("content-type", ""):
         raise BadStream("garbled", "a web page came")
-
-
-def _timeout() -> Any:
-    import httpx
-
-    return httpx.Timeout(LONGEST, connect=CONNECT)
 
 
 def _whom(request: WireRequest) -> Whom:
@@ -228,15 +222,26 @@ def _switched() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _send_once_and_nowhere_else(client: Any) -> None:
-    """LiteLLM's client follows redirects with the key in its headers, and sends a request again whose connection was
-    lost, also when the provider has begun to work at it. Passing an own client does not reach all of its wires."""
+def _send_once_and_nowhere_else(handler: Any) -> None:
+    """LiteLLM's clients follow redirects with the key in their headers, send a request again whose connection was
+    lost, also when the provider has begun to work at it, and take as long to connect as an answer may take. An own
+    client does not reach all of its wires; so all of its clients are made otherwise."""
+    create = handler.create_client
+
+    async def connect_soon(request: Any) -> None:
+        request.extensions["timeout"]["connect"] = CONNECT
+
+    def create_strict(*arguments: Any, **terms: Any) -> Any:
+        client = create(*arguments, **terms)
+        client.follow_redirects = False
+        client.event_hooks = {"request": [connect_soon]}
+        return client
 
     async def refuse(*_: Any, **__: Any) -> None:
         raise ConnectionError("the connection was lost before an answer came")
 
-    client.single_connection_post_request = refuse
-    client.follow_redirects = property(lambda self: False, lambda self, value: None)
+    handler.create_client = create_strict
+    handler.single_connection_post_request = refuse
 
 
 def _silence(litellm: Any) -> None:

@@ -55,7 +55,8 @@ LOST = re.compile(
 )
 """In the names of exceptions of httpx, aiohttp, anyio, the OpenAI SDK and the standard library. LiteLLM's own
 mean nothing: its APIConnectionError is whatever it did not expect."""
-SILENT = re.compile(r"(?<!Connect)(?<!Connection)Timeout")
+SILENT = re.compile(r"Timeout")
+NOT_CONNECTED = re.compile(r"Connect(?:ion)?Timeout")
 UNREADABLE = re.compile(r"JSONDecode|Validation|UnicodeDecode")
 WAIT = re.compile(r'"retryDelay": ?"([\d.]+)(s)"|try again in ([\d.]+) ?(ms|s)\b')
 """Where Gemini and OpenAI say in the text how long to wait."""
@@ -139,9 +140,9 @@ def _trouble(chain: list[BaseException], status: int | None, words: str, has_beg
         return by_words
     if has_begun and "before any terminal event" in words:  # LiteLLM on Responses
         return "cut"
-    if status is None or status >= 500:
+    if status in (None, 408) or status >= 500:  # LiteLLM makes up the one and the other
         names = " ".join(type(e).__name__ for e in chain if not type(e).__module__.startswith("litellm"))
-        if SILENT.search(names):
+        if SILENT.search(names) and not NOT_CONNECTED.search(names):
             return "timeout"
         if LOST.search(names):
             return "cut" if has_begun else "unreachable"

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -302,6 +303,23 @@ async def test_nobody_at_the_other_end_is_unreachable() -> None:
         error = await failure_of(request(f"http://127.0.0.1:{taken.getsockname()[1]}"))
     assert error.trouble == "unreachable"
     assert error.status is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a full queue is deaf only on Linux")
+@pytest.mark.parametrize("wire", EVERYWHERE)
+async def test_who_does_not_answer_the_call_is_not_waited_for(
+    wire: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "CONNECT", 0.2)
+    with ExitStack() as open_sockets:
+        deaf, *callers = [open_sockets.enter_context(socket.socket()) for _ in range(4)]
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        for caller in callers:  # they fill its queue
+            caller.setblocking(False)
+            caller.connect_ex(deaf.getsockname())
+        error = await failure_of(request(f"http://127.0.0.1:{deaf.getsockname()[1]}", wire))
+    assert error.trouble == "unreachable"
 
 
 async def test_a_password_in_the_address_is_not_shown() -> None:
