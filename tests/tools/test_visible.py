@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from kcode.tools.visible import visible
 
-
 HIDDEN = "\0\b\r\x1b\x7f\x85\x9b\xad\u200b\u200e\u202e\u2028\u2066\ufeff\U000e0041\ud800"
 BLANK = "\u00a0\u3000\u2800\u3164\ufe00\U000e0100"
 
