@@ -72,9 +72,12 @@ class Workspace:
         if not name or "\0" in name:
             raise ToolError(f"{name!r} is no path.")
         try:
-            return (self.root / Path(name).expanduser()).resolve()
+            path = (self.root / Path(name).expanduser()).resolve()
         except (OSError, RuntimeError) as error:
             raise ToolError(f"{name}: {error}") from None
+        if path.is_symlink():  # what resolve leaves of a loop from Python 3.13 on
+            raise ToolError(f"{name} is a symlink that leads to itself.")
+        return path
 
     def holds(self, path: Path) -> bool:
         """Whether a resolved path lies in the workspace, its further folders or the overflow folder."""
