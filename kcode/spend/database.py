@@ -162,6 +162,7 @@ def _in_memory(path: Path) -> tuple[sqlite3.Connection, str]:
         with closing(_connected(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
             file.backup(memory)
     except sqlite3.Error:
+        memory.close()
         memory = _connected(":memory:")
         note += " What was spent before cannot be read." if _inode(path) else ""
     _prepare(memory, path)
