@@ -66,10 +66,10 @@ class Retry(Section):
 class Timeouts(Section):
     """Seconds."""
 
-    silence: float = Field(180.0, gt=0)
+    silence: float = Field(300.0, gt=0)
     """A provider that sends nothing for so long is given up."""
     command: float = Field(600.0, gt=0)
-    command_silence: float = Field(180.0, gt=0)
+    command_silence: float = Field(300.0, gt=0)
 
 
 class Limits(Section):

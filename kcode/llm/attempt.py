@@ -1,0 +1,224 @@
+"""One request to one model: from the ledger's row, before it leaves, to the settled sum.
+
+What the provider says is told as events while it arrives.
+"""
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from kcode.errors import ProviderError, WindowFull
+from kcode.events import (
+    CallArrived,
+    Listener,
+    Spend,
+    SpendState,
+    Spent,
+    TextArrived,
+    ThinkingArrived,
+)
+from kcode.keys import Key
+from kcode.llm import cache, transport
+from kcode.llm.asking import WireRequest
+from kcode.llm.catalog import ModelFacts, key_for
+from kcode.llm.deltas import CallDelta, Delta, Heard, TextDelta, ThinkingDelta, UsageDelta
+from kcode.llm.request import Request
+from kcode.llm.size import BYTES_PER_TOKEN, estimated_tokens, fingerprint, most_tokens, short_hash
+from kcode.llm.wire import may_think, to_wire
+from kcode.messages import Reply, Usage
+from kcode.spend.ledger import Entry, Ledger
+from kcode.spend.prices import cost, upper_bound
+
+OLLAMA_WINDOW = 32_768
+"""Tokens. Ollama has to be told, and cuts off without a word what is longer."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One request to one model: from the ledger's row to the settled sum."""
+
+    request: Request
+    facts: ModelFacts
+    ledger: Ledger
+    silence: float
+    """Seconds without news after which the provider is given up."""
+    tell: Listener
+    parent: str | None = None
+    """Id of the attempt before."""
+    known_input: int = 0
+    """Input tokens of the request before: what the provider most likely has cached."""
+    heard: Heard = field(default_factory=Heard)
+    usage: Usage | None = None
+    is_partial: bool = True
+    """Whether `usage` was told before the end of the stream."""
+    reported: int | None = None
+    """Micro-dollars, in the provider's own words."""
+    row: str = ""
+    sent: datetime = field(default_factory=lambda: datetime.now(UTC))
+    first_token: float | None = None
+
+    async def made(self) -> Reply:
+        """The reply. ProviderError, OverBudget before anything was sent, NoKey; the row is settled in any case."""
+        key = key_for(self.facts)
+        await transport.ready()
+        if self.facts.family == "ollama" and estimated_tokens(self.request) > OLLAMA_WINDOW:
+            raise WindowFull(
+                f"The conversation is longer than the {OLLAMA_WINDOW:,} tokens that Ollama is given."
+            )
+        self.row = self.ledger.reserve(self._entry(), self.request.budget)
+        try:
+            await transport.stream(self._wire(key), self._hear)
+            reply = self.heard.reply(self.request.model)
+            if not (reply.text or reply.calls) and reply.stop != "refused":
+                raise ProviderError(
+                    "empty", f"{self.request.model} gave an empty answer. Ask again, or in other words."
+                )
+        except ProviderError as error:
+            self._settle(self._how_sure() if self._was_billed(error) else "failed")
+            raise
+        except BaseException:
+            self._settle(self._how_sure())
+            raise
+        self._settle(self._how_sure())
+        return reply.model_copy(update={"usage": self.usage or self._guess()})
+
+    def _hear(self, delta: Delta) -> None:
+        self.heard.add(delta)
+        if self.first_token is None and not isinstance(delta, UsageDelta):
+            self.first_token = time.time()
+        task = self.request.task
+        match delta:
+            case TextDelta():
+                self.tell(TextArrived(task=task, text=delta.text))
+            case ThinkingDelta():
+                self.tell(ThinkingArrived(task=task, text=delta.text))
+            case CallDelta():
+                self.tell(
+                    CallArrived(task=task, index=delta.index, name=delta.name or "", text=delta.arguments)
+                )
+            case UsageDelta():
+                self.usage, self.is_partial = delta.usage, delta.is_partial
+                self.reported = delta.reported_micro_dollars
+            case _:
+                pass
+
+    def _how_sure(self) -> SpendState:
+        """`settled` when the provider has told all that it counted."""
+        return "estimated" if self.usage is None or self.is_partial else "settled"
+
+    def _was_billed(self, error: ProviderError) -> bool:
+        """Whether the provider had begun to work when it failed: then the money is gone, as far as one can know."""
+        return (
+            self.usage is not None
+            or self.heard.characters > 0
+            or error.trouble in ("cut", "timeout", "empty")
+        )
+
+    def _settle(self, state: SpendState) -> None:
+        usage = self._final_usage(state)
+        money = 0 if state == "failed" else self._cost(usage)
+        self.ledger.settle(
+            self.row,
+            usage,
+            money,
+            state,
+            provider_micro_dollars=self.reported,
+            first_token=self.first_token,
+        )
+        charged = money if self.reported is None else self.reported
+        spend = Spend(usage=usage, micro_dollars=charged, state=state)
+        self.tell(
+            Spent(
+                task=self.request.task,
+                request=self.row,
+                purpose=self.request.purpose,
+                mode=self.request.mode,
+                model=self.request.model,
+                spend=spend,
+            )
+        )
+
+    def _final_usage(self, state: SpendState) -> Usage:
+        match state:
+            case "failed":
+                return Usage()
+            case "settled" if self.usage is not None:
+                return self.usage
+            case _:
+                return self._guess()
+
+    def _guess(self) -> Usage:
+        """For a stream without its usage: what was heard, and the input as it was announced, or as it is known of the
+        request before: that much is most likely cached; the rest is stored, where marks ask for it."""
+        output = max(self.heard.characters // BYTES_PER_TOKEN, self.usage.output if self.usage else 0)
+        if self.usage is not None:
+            return self.usage.model_copy(update={"output": output})
+        size = estimated_tokens(self.request)
+        cached = min(self.known_input, size) if self.facts.cache != "none" else 0
+        if self.facts.cache == "explicit":
+            return Usage(stored=size - cached, cached=cached, output=output)
+        return Usage(fresh=size - cached, cached=cached, output=output)
+
+    def _cost(self, usage: Usage) -> int | None:
+        """By our own arithmetic; what the provider reports is kept beside it, and wins."""
+        return cost(self.facts.price, usage, self.sent) if self.facts.price else None
+
+    def _entry(self) -> Entry:
+        request, price = self.request, self.facts.price
+        return Entry(
+            session=request.session,
+            task=request.task,
+            parent_task=request.parent_task,
+            mode=request.mode,
+            model=request.model,
+            provider=self.facts.provider,
+            purpose=request.purpose,
+            parent=self.parent,
+            root=request.root,
+            price=price,
+            upper_bound=upper_bound(price, most_tokens(request), self._max_tokens()) if price else None,
+            fingerprint=fingerprint(request),
+        )
+
+    def _max_tokens(self) -> int:
+        return min(self.request.max_tokens, self.facts.max_output or self.request.max_tokens)
+
+    def _wire(self, key: Key | None) -> WireRequest:
+        request, facts = self.request, self.facts
+        messages = to_wire(
+            facts.family,
+            facts.id,
+            request.system,
+            request.project,
+            request.messages,
+            in_blocks=facts.cache == "explicit",
+            images=facts.takes_images is not False,
+        )
+        thinks = facts.reasons is not False and may_think(facts.family, facts.id, request.messages)
+        return WireRequest(
+            provider=facts.title,
+            name=facts.id,
+            model=facts.litellm_model,
+            messages=cache.marked(messages) if facts.cache == "explicit" else messages,
+            tools=list(request.tools),
+            max_tokens=self._max_tokens(),
+            effort=request.effort if thinks else None,
+            base_url=facts.base_url,
+            key=key.value if key else None,
+            key_hint=key.source if key else "the key",
+            headers=facts.headers,
+            extra=_extra(request, facts),
+            silence=self.silence,
+        )
+
+
+def _extra(request: Request, facts: ModelFacts) -> dict[str, Any]:
+    """Fields of the body that only one provider knows."""
+    match facts.family:
+        case "openai":
+            return {"prompt_cache_key": short_hash(request.root)}
+        case "ollama":
+            return {"num_ctx": OLLAMA_WINDOW, "keep_alive": "30m"}
+        case _:
+            return {}
