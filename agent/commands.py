@@ -71,8 +71,15 @@ VALUES = names_in(
 )
 RESERVED = names_in("{ } ! if then else elif fi do done for while until case esac select function")
 
-_STRANGE_BLANK = re.compile(r"[^\S \t\n]|[\x00-\x08\x0e-\x1f\x7f]")
-_CONTINUED_WORD = re.compile(r"[^\s|&;(]\\\n\S")
+SUSPICIOUS = {
+    "it has blanks that are none for the shell": re.compile(r"[^\S \t\n]|[\x00-\x08\x0e-\x1f\x7f]"),
+    "a line ends within a word": re.compile(r"[^\s|&;(]\\\n\S"),
+    "what a variable holds may run": re.compile(r"\$\{!|\$\{[^}]*@[A-Za-z]\}"),
+}
+_CALCULATES = re.compile(
+    r"\(\(|\$\[|\blet\b|\[\[.*\s-(eq|ne|lt|le|gt|ge)\s|\[.*\s-v\s|\s-\w*i\w*\s+\w+=", re.DOTALL
+)
+_GETS_VALUES = re.compile(r"\$\((?!\()|`|\b(read|mapfile|readarray)\b")
 _SEPARATORS = re.compile(r"(?:[;|\n(){}`!]|(?<![<>])&(?!>))+|\b(?:do|then|else)\b")
 
 
@@ -80,9 +87,16 @@ def parts(command: str) -> tuple[Part, ...]:
     """All parts of a command, in the order in which they stand; never raises."""
     if len(command) > LONGEST:
         return (Unclear(command[:80], "it is too long to be looked into"),)
-    if _STRANGE_BLANK.search(command) or _CONTINUED_WORD.search(command):
-        return (*_parsed(command), Unclear(command, "it is written such that it may mean something else"))
-    return _parsed(command)
+    return (*_parsed(command), *_suspected(command))
+
+
+def _suspected(command: str) -> Iterator[Part]:
+    for reason, pattern in SUSPICIOUS.items():
+        if pattern.search(command):
+            yield Unclear(command, reason)
+    # The shell runs the substitutions in a value that it calculates with: x='a[$(id)]'; ((x))
+    if _CALCULATES.search(command) and _GETS_VALUES.search(command):
+        yield Unclear(command, "it calculates with a value that is not known before it runs")
 
 
 def _parsed(command: str) -> tuple[Part, ...]:

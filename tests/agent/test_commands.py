@@ -40,14 +40,15 @@ def short(part: Part) -> str:
         ("case $(a) in x) b;; *) c;; esac", ["a", "b", "c"]),
         ("f() { a; }; f", ["a", "f"]),
         ("echo $(a $(b)) `c` <(d)", ["b", "a …", "c", "d", "echo … … …"]),
+        ("i=$((i + 1)); [ $i -gt 3 ]", ["i=", "test …"]),
         ('echo "x $(a) y"', ["a", "echo …"]),
         ("x=$(a) y=1 b", ["a", "x= y= b"]),
         ("x=1", ["x="]),
         ("x=(1 $(a))", ["x=", "a"]),
         ("export P=$(a) Q=3", ["export … Q=3", "a"]),
         ("[ -f x ] && [[ $(a) == b ]]", ["test", "test …", "a"]),
-        ("((x = $(a)))", ["a"]),
-        ("echo $((1 + $(a)))", ["a", "echo …"]),
+        ("((x = $(a)))", ["a", "?"]),
+        ("echo $((1 + $(a)))", ["a", "echo …", "?"]),
         ("coproc a", ["coproc a", "a"]),
         # quotes
         (r"""r"m" -r''f \x a\ b "c\"d" 'e\f' $'g'""", ["rm -rf x a b c\"d e\\f …"]),
@@ -131,6 +132,16 @@ def test_every_part_is_seen(command: str, found: list[str]) -> None:
         "a > b 'c'`d`e",
         "a <<E\nb\n`c`",
         "nice $x a",
+        "x='a[$(rm x)]'; ((x))",
+        "x=$(cat f); echo $((x))",
+        "for x in 'a[`rm x`]'; do echo $[x]; done",
+        "[[ -v 'a[$(rm x)]' ]]",
+        "[ -v 'a[$(rm x)]' ]",
+        "read x < f; [[ x -eq 1 ]]",
+        "read x < f; let y=x",
+        "declare -i x='a[$(rm x)]'",
+        "echo ${x@P}",
+        "echo ${!x}",
     ],
 )
 def test_what_cannot_be_seen_is_unclear(command: str) -> None:
@@ -182,7 +193,7 @@ def recorder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     st.lists(st.lists(quoted(), max_size=4), min_size=1, max_size=4),
     st.lists(
