@@ -18,12 +18,12 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from kcode.events import ApprovalAsked, QuestionAsked
-from kcode.tools.visible import visible
 from kcode.tui.diffview import diff_lines
 from kcode.tui.flow import Line
 from kcode.tui.flowing import Flowing
 from kcode.tui.looks import LOOKS, LOOKS_CSS
 from kcode.tui.safe import LONGEST_LINE, one_line, safe
+from kcode.visible import visible
 
 GRACE = 0.5
 """Seconds after it appeared."""

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from kcode import keys
 from kcode.errors import BadInput
+from kcode.events import Effort
 from kcode.llm.catalog import Catalog, ModelFacts
 from kcode.llm.providers import Provider
 from kcode.llm.servers import ask_servers
@@ -71,9 +72,13 @@ def next_mode(desk: Desk) -> None:
 def switch_mode(desk: Desk, mode: str) -> None:
     opened, chosen = _open(desk)
     efforts = opened.settings.effort
-    desk.engine.switch(
-        mode, desk.state.model_of(mode), efforts.get(mode) or efforts.get("default") or chosen.effort
-    )
+    effort = efforts.get(mode) or efforts.get("default") or chosen.effort
+    _switch(desk, mode, desk.state.model_of(mode), effort)
+
+
+def _switch(desk: Desk, mode: str, model: str, effort: Effort | None) -> None:
+    desk.state.choose(mode, model, effort)
+    desk.engine.switch(mode, model, effort)
 
 
 def _detail_of_mode(desk: Desk, mode: str) -> str:
@@ -127,7 +132,7 @@ def take_model(desk: Desk, mode: str, model: str) -> None:
     Catalog(opened.settings).model(model)  # BadInput for what is no model
     desk.state.models[mode] = model
     if mode == chosen.mode:
-        desk.engine.switch(mode, model, chosen.effort)
+        _switch(desk, mode, model, chosen.effort)
     else:
         desk.notice(f"{opened.modes[mode].title} will use {model}.")
 

@@ -68,7 +68,8 @@ def named(word: str) -> Command:
         if word == command.name or word in command.synonyms:
             return command
     words = {name: command.name for command in COMMANDS for name in (command.name, *command.synonyms)}
-    near = difflib.get_close_matches(word, words, 1, 0.6)
+    near = [name for name in words if sorted(name) == sorted(word)]  # two letters swapped
+    near += difflib.get_close_matches(word, words, 1, 0.6)
     meant = f" Did you mean /{words[near[0]]}?" if near else " /help shows them all."
     raise BadInput(f"There is no command /{word}.{meant}")
 
@@ -79,6 +80,7 @@ def offered(word: str) -> list[Command]:
         return list(COMMANDS)
     names = {name: command for command in COMMANDS for name in (command.name, *command.synonyms)}
     beginning = [name for name in names if name.startswith(word.lower())]
+    beginning.sort(key=lambda name: name in names[name].synonyms)
     others = [name for name in ranked(word, names) if name not in beginning]
     return list(dict.fromkeys(names[name] for name in (*beginning, *others)))
 

@@ -129,17 +129,15 @@ class Engine:
     # In the engine's thread
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
         self._loop.set_exception_handler(self._stumbled)
         try:
-            self._loop.run_until_complete(self._live())
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:  # it ends what is left over, too
+                runner.run(self._live())
         except Exception as error:
             log.exception("the engine broke")
             self._tell(Broke(self._bug(error)))
         finally:
             self._loop.set_exception_handler(None)
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-            self._loop.close()
 
     async def _live(self) -> None:
         while not self._is_closing:

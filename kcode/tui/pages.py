@@ -16,7 +16,7 @@ from kcode.spend.money import dollars, rounded, tokens
 from kcode.spend.prices import PriceRow
 from kcode.spend.table import table
 from kcode.spend.total import Total
-from kcode.tools.git import GitError, git
+from kcode.tools.commands.git import GitError, git
 from kcode.tui import context
 from kcode.tui.desk import Command, Desk
 from kcode.tui.diffview import change_lines

@@ -9,6 +9,7 @@ from kcode.events import (
     Answered,
     ApprovalAsked,
     CallArrived,
+    Effort,
     Event,
     MessageAdded,
     QuestionAsked,
@@ -92,6 +93,10 @@ class State:
     def title_of(self, task: str) -> str:
         """What a subtask is about; "" for the main one."""
         return "" if task == MAIN else self._titles.get(task, task)
+
+    def choose(self, mode: str, model: str, effort: Effort | None) -> None:
+        """What the user chose, ahead of the engine's word on it: keys may come fast."""
+        self.chosen = Chosen(mode, model, effort, self.chosen.facts if self.chosen else None)
 
     def model_of(self, mode: str) -> str:
         """The model that a mode would talk to: chosen for it, else set for it, else the one for all."""

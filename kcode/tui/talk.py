@@ -16,8 +16,8 @@ from kcode.agent.session import MAIN
 from kcode.errors import KcodeError
 from kcode.events import BaseEvent, Event, MessageAdded, Noticed, TaskEnded, TextArrived, ToolStarted
 from kcode.spend.meter import Meter
-from kcode.tools.files import files_of
-from kcode.tools.git import GitError, git
+from kcode.tools.commands.git import GitError, git
+from kcode.tools.files.listing import files_of
 from kcode.tui import choosing, commands, pages
 from kcode.tui.approval import Ask
 from kcode.tui.attached import images_in
@@ -44,7 +44,10 @@ class Talk(Screen[None]):
     DEFAULT_CSS = """
     Talk {
         background: $background;
+        overflow: hidden;
         & Transcript { display: none; }
+        &.-short Ask { & .preview { max-height: 5; margin-top: 0; } & .keys { margin-top: 0; } }
+        &.-short Prompt { max-height: 6; }
         & Window { scrollbar-size-vertical: 1; }
         &.-talking Transcript { display: block; }
         &.-talking Welcome { display: none; }
@@ -68,6 +71,7 @@ class Talk(Screen[None]):
         Binding("ctrl+end", "end"),
     ]
     AUTO_FOCUS = "Prompt"
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012  it is an instance variable of Screen
 
     def __init__(self, door: Door, engine: Engine, history: History) -> None:
         super().__init__()

@@ -1,13 +1,13 @@
 """The whole app with a real session, against the scripted provider."""
 
-import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from kcode.cli.options import RunOptions
@@ -42,7 +42,9 @@ class Run:
         return shown(self.app)
 
     async def type(self, text: str, *keys: str) -> None:
-        await self.pilot.press(*text, *(keys or ["enter"]))
+        """As a terminal sends what is pasted; then the keys, Enter by default."""
+        self.app.screen.post_message(events.Paste(text))
+        await self.pilot.press(*(keys or ["enter"]))
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
@@ -71,7 +73,10 @@ def litellm_is_loaded() -> None:
 
 def scripted_options(url: str, root: Path, **more: Any) -> RunOptions:
     own = more.pop("set", ())
-    settings = [f'providers.scripted={{wire="anthropic", base_url="{url}", key="none"}}', "retry.first_wait=0.05"]
+    settings = [
+        f'providers.scripted={{wire="anthropic", base_url="{url}", key="none"}}',
+        "retry.first_wait=0.05",
+    ]
     for name, price in PRICES.items():
         table = ", ".join(f"{kind}={amount}" for kind, amount in price.items())
         settings.append(f'prices."scripted/{name}"={{{table}}}')
@@ -99,10 +104,14 @@ def start(play: Callable[..., ScriptedProvider], repository: Path, monkeypatch: 
 
     @asynccontextmanager
     async def started(
-        *lanes: Lane, size: tuple[int, int] = (120, 40), scenario: dict[str, Any] | None = None, **options: Any
+        *lanes: Lane,
+        size: tuple[int, int] = (120, 40),
+        scenario: dict[str, Any] | None = None,
+        said: str = "",
+        **options: Any,
     ) -> AsyncIterator[Run]:
         provider = play(*lanes, **(scenario or {}))
-        door = door_for(scripted_options(provider.url, repository, **options))
+        door = replace(door_for(scripted_options(provider.url, repository, **options)), prompt=said)
         engine = Engine(door)
         app = KcodeApp(door, engine)
         app.talk.bottom.prompt.cursor_blink = False
@@ -117,7 +126,3 @@ def start(play: Callable[..., ScriptedProvider], repository: Path, monkeypatch: 
 
 def lane(match: str, *steps: dict[str, Any]) -> Lane:
     return {"match": match, "steps": list(steps)}
-
-
-def call(name: str, **arguments: Any) -> dict[str, Any]:
-    return {"name": name, "arguments": json.loads(json.dumps(arguments))}
