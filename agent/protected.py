@@ -7,7 +7,7 @@ from typing import Literal
 
 from kcode.agent.words import names_in
 from kcode.paths import config_dir, data_dir, state_dir
-from kcode.tools.secret_files import is_secret
+from kcode.tools.files.secrets import is_secret
 
 Protection = Literal["git", "settings", "startup", "secret"]
 

@@ -84,7 +84,8 @@ class SessionLog:
 
 
 def read_log(path: Path) -> tuple[list[Entry], int]:
-    """All events of a session file, and how many lines could not be read. BadInput when there is no such file."""
+    """All events of a session file, and how many lines could not be read. BadInput when there is no such file,
+    or it cannot be read."""
     entries, bad = [], 0
     try:
         with path.open("rb") as file:
@@ -97,6 +98,8 @@ def read_log(path: Path) -> tuple[list[Entry], int]:
         raise BadInput(
             f"There is no session {path.stem}. `kcode sessions list` shows those that are."
         ) from None
+    except OSError as error:
+        raise BadInput(f"The session {path} cannot be read: {error.strerror}.") from None
     return entries, bad
 
 
@@ -166,7 +169,7 @@ def session_info(path: Path) -> SessionInfo | None:
 
 
 def _started_in(path: Path) -> str | None:
-    with path.open("rb") as file, contextlib.suppress(ValidationError):
+    with contextlib.suppress(OSError, ValidationError), path.open("rb") as file:
         first = Entry.model_validate_json(file.readline()).event
         return first.root if isinstance(first, SessionStarted) else None
     return None

@@ -3,8 +3,8 @@
 from typing import ClassVar
 
 from kcode.errors import ToolError
-from kcode.tools.text import escaped
 from kcode.tools.tool import Group, Output, Tool, Workspace
+from kcode.visible import escaped
 
 
 class Ask(Tool):

@@ -8,13 +8,13 @@ from pydantic import BaseModel, ConfigDict
 
 from kcode.errors import ToolError
 from kcode.messages import Change
-from kcode.tools.diff import changed_lines, diff
-from kcode.tools.files import trouble
-from kcode.tools.matching import Place, find, nearest
-from kcode.tools.page import Window, numbered, page
-from kcode.tools.saving import Original, original, save
-from kcode.tools.text import escaped
+from kcode.tools.files.diff import changed_lines, diff
+from kcode.tools.files.listing import trouble
+from kcode.tools.files.matching import Place, find, nearest
+from kcode.tools.files.page import Window, numbered, page
+from kcode.tools.files.saving import Original, original, save
 from kcode.tools.tool import Group, Output, Tool, Workspace
+from kcode.visible import escaped
 
 MOST = 100_000
 """Places that one edit may change."""

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from kcode.errors import ToolError
-from kcode.tools.files import files_of, trouble
-from kcode.tools.text import escaped
+from kcode.tools.files.listing import files_of, trouble
 from kcode.tools.tool import Group, Output, Tool, Workspace
+from kcode.visible import escaped
 
 MOST = 250
 """Lines of a tree."""

@@ -10,12 +10,13 @@ from typing import BinaryIO, ClassVar
 
 from kcode.errors import ToolError
 from kcode.messages import Image
-from kcode.tools import syntax
-from kcode.tools.disk import MAX_EDIT, opened
-from kcode.tools.files import trouble
-from kcode.tools.page import Window, numbered, page, pieces_of
-from kcode.tools.text import SAMPLE, decode, digest, escaped, is_binary, mark_of, size_of
+from kcode.tools.files import syntax
+from kcode.tools.files.disk import MAX_EDIT, opened
+from kcode.tools.files.listing import trouble
+from kcode.tools.files.page import Window, numbered, page, pieces_of
+from kcode.tools.files.text import SAMPLE, decode, digest, is_binary, mark_of
 from kcode.tools.tool import Group, Output, Tool, Workspace
+from kcode.visible import escaped, size_of
 
 WHOLE = 32_000
 """Bytes of a file that is shown without being asked for a part."""

@@ -10,14 +10,14 @@ from typing import ClassVar
 from pydantic import Field
 
 from kcode.errors import ToolError
-from kcode.tools.disk import KINDS
-from kcode.tools.environment import find_program
-from kcode.tools.files import files_of, trouble
-from kcode.tools.hits import Hits
-from kcode.tools.secret_files import is_secret
-from kcode.tools.seek import Wanted, escape, seek
-from kcode.tools.text import escaped, size_of
+from kcode.tools.commands.environment import find_program
+from kcode.tools.files.disk import KINDS
+from kcode.tools.files.hits import Hits
+from kcode.tools.files.listing import files_of, trouble
+from kcode.tools.files.secrets import is_secret
+from kcode.tools.files.seek import Wanted, escape, seek
 from kcode.tools.tool import Group, Output, Tool, Workspace
+from kcode.visible import escaped, size_of
 
 LARGEST_FILE = 5_000_000
 MOST_CONTEXT = 20

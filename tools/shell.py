@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from kcode.tools.heard import Heard, Screen
-from kcode.tools.jobs import Job
-from kcode.tools.process import Ended, run
+from kcode.tools.commands.heard import Heard, Screen
+from kcode.tools.commands.jobs import Job
+from kcode.tools.commands.process import Ended, run
 from kcode.tools.tool import Group, Output, Tool, Workspace
-from kcode.tools.visible import visible
+from kcode.visible import visible
 
 EARLY = 1.0
 """Seconds in which a background command may fail, or say that it is ready, before the model goes on."""

@@ -20,8 +20,8 @@ from pydantic.fields import FieldInfo
 import kcode.tools
 from kcode.errors import ToolError
 from kcode.messages import Change, Image, Record, Todo, ToolCall
-from kcode.tools.jobs import Jobs
-from kcode.tools.text import escaped
+from kcode.tools.commands.jobs import Jobs
+from kcode.visible import escaped
 
 Group = Literal["read", "edit", "command", "delegate", "outside"]
 """What modes and permissions speak about."""
@@ -73,9 +73,10 @@ class Workspace:
             raise ToolError(f"{name!r} is no path.")
         try:
             path = (self.root / Path(name).expanduser()).resolve()
+            leads_to_itself = path.is_symlink()  # what resolve leaves of a loop from Python 3.13 on
         except (OSError, RuntimeError) as error:
             raise ToolError(f"{name}: {error}") from None
-        if path.is_symlink():  # what resolve leaves of a loop from Python 3.13 on
+        if leads_to_itself:
             raise ToolError(f"{name} is a symlink that leads to itself.")
         return path
 

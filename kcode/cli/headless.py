@@ -26,7 +26,7 @@ from kcode.events import (
 from kcode.messages import Change, Reply, ToolResult
 from kcode.spend.money import dollars
 from kcode.spend.receipt import Receipt
-from kcode.tools.visible import visible
+from kcode.visible import visible
 
 DIFF_LINES = 40
 LOOKS: dict[str, dict[str, Any]] = {

@@ -3,11 +3,14 @@
 Nothing is imported before it is known to be needed: `kcode --version` costs what starting Python costs.
 """
 
+import errno
+import os
 import sys
 
 from kcode import __version__
 
 FAILED, CANCELLED = 1, 130
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def main() -> int:
@@ -38,6 +41,11 @@ def _guarded(arguments: list[str]) -> int:
     except BrokenPipeError:
         _forget_output()
         return FAILED
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            return _report(error, is_shown="--debug" in arguments)
+        _forget_output()
+        return _say(f"something could not be written: {error.strerror}. Make room first.", FAILED)
     except Exception as error:
         return _report(error, is_shown="--debug" in arguments)
 
@@ -53,16 +61,16 @@ def _pointer(error: Exception) -> str:
 
 
 def _write_anything() -> None:
-    """A character that the terminal's encoding lacks is escaped: output never fails for what it says."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    """Output never fails for what it says: a character that the terminal's encoding lacks is escaped, and what is
+    closed takes everything."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # `print` would take the other one
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
+        getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
 def _forget_output() -> None:
     """Nobody reads any more; Python would complain when it flushes at exit."""
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

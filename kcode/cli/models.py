@@ -11,7 +11,7 @@ from kcode.llm.catalog import Catalog, ModelFacts
 from kcode.llm.servers import Server, ask_servers
 from kcode.spend.money import tokens
 from kcode.spend.table import table
-from kcode.tools.visible import visible
+from kcode.visible import visible
 
 HEAD = ["model", "window", "input", "output", "cached", "tools", "images", "cache", "price from"]
 LEFT = frozenset({0, 5, 6, 7, 8})

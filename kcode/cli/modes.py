@@ -7,7 +7,7 @@ import click
 from kcode.cli.start import mode_folders
 from kcode.errors import BadInput
 from kcode.modes.mode import Mode, load_modes
-from kcode.tools.visible import visible
+from kcode.visible import visible
 
 
 @click.group(

@@ -8,9 +8,9 @@ import click
 from kcode.agent.permissions import STRICTNESS, Permissions
 from kcode.cli.options import PERMISSION_MODES, RunOptions
 from kcode.cli.start import settings_for
-from kcode.tools.jobs import Jobs
+from kcode.tools.commands.jobs import Jobs
 from kcode.tools.tool import Workspace
-from kcode.tools.visible import visible
+from kcode.visible import visible
 
 
 @click.group(help="What would be allowed, asked or denied here: check.")

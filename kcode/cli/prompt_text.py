@@ -34,7 +34,7 @@ def read(options: RunOptions) -> Text:
     goes_on = options.continue_last or options.resume
     if not said and not goes_on:
         raise BadInput('Say what to do: kcode run "fix the failing test".')
-    return Text(words=said, images=tuple(_image(path) for path in options.images))
+    return Text(words=_written(said), images=tuple(_image(path) for path in options.images))
 
 
 def _piped(patience: float | None) -> str:
@@ -73,6 +73,11 @@ def _decoded(data: bytes, what: str) -> str:
     if b"\0" in data:
         raise BadInput(f"{what} is no text.")
     return data.decode("utf-8", "replace")
+
+
+def _written(text: str) -> str:
+    """With replacements for bytes of the command line that are no text in its encoding."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _image(path: Path) -> Image:

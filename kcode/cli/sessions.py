@@ -11,7 +11,7 @@ from kcode.events import Event, MessageAdded, TaskEnded
 from kcode.memory import log
 from kcode.messages import Prompt, Reply, ToolResult
 from kcode.spend.receipt import Receipt
-from kcode.tools.visible import visible
+from kcode.visible import visible
 
 
 @click.group(help="List, show, export and delete sessions; `kcode -r ID` goes on with one.")

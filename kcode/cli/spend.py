@@ -8,7 +8,7 @@ import click
 from kcode import paths
 from kcode.spend import period, report
 from kcode.spend.ledger import Ledger
-from kcode.tools.visible import visible
+from kcode.visible import visible
 
 
 @click.command(help="What was spent on requests to models: by all kcodes of yours, from the ledger.")

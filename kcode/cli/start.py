@@ -44,7 +44,7 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
 
     The listeners are told all that happens from the first event on.
     """
-    root = folder(options.cd or Path.cwd())
+    root = folder(options.cd or Path())
     chosen, notices = settings_for(root, options)
     with ExitStack() as cleanup:
         past = _past(root, options)
@@ -82,9 +82,7 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
         overflow = _overflow(id, options, cleanup)
         session = Session(id, root, equipment, overflow, [folder(f) for f in options.add_dir], events)
         if not options.ephemeral:
-            if options.fork and past is not None:
-                shutil.copyfile(past, log.session_path(id))
-            file = log.SessionLog(log.session_path(id))
+            file = _session_file(id, past if options.fork else None)
             cleanup.callback(file.close)
             session.listen(file.append)
         for listener in listeners:
@@ -97,11 +95,15 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
 
 
 def folder(path: Path) -> Path:
-    """The folder, resolved. BadInput when it is none."""
+    """The folder, resolved. BadInput when it is none, or one of which nothing can be written down."""
     try:
         resolved = path.expanduser().resolve(strict=True)
+        str(resolved).encode()
     except (OSError, RuntimeError) as error:
-        raise BadInput(f"{path}: {error}.") from None
+        why = getattr(error, "strerror", None) or "a loop of symlinks"
+        raise BadInput(f"{path} is no folder to work in: {why}. Name one with -C.") from None
+    except UnicodeEncodeError:
+        raise BadInput(f"{str(path)!r} cannot be worked in: its name is no UTF-8. Give it another.") from None
     if not resolved.is_dir():
         raise BadInput(f"{path} is no folder. Name the folder to work in with -C.")
     return resolved
@@ -184,6 +186,19 @@ def _past(root: Path, options: RunOptions) -> Path | None:
     if found is None:
         raise BadInput(f'No session was begun in {root} yet. Start one: kcode run "…".')
     return found
+
+
+def _session_file(id: str, copied: Path | None) -> log.SessionLog:
+    """The file of the session, open, with the events of another one for a start. BadInput when it cannot be written."""
+    file = log.session_path(id)
+    try:
+        if copied is not None:
+            shutil.copyfile(copied, file)
+        return log.SessionLog(file)
+    except OSError as error:
+        raise BadInput(
+            f"The session cannot be kept in {file.parent}: {error.strerror}. Mend that, or keep none: --ephemeral."
+        ) from None
 
 
 def _main_conversation(events: list[Event]) -> Conversation:

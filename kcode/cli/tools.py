@@ -17,9 +17,9 @@ from kcode.errors import BadInput, KcodeError, NeedsApproval, ToolError
 from kcode.events import ApprovalAsked, Event
 from kcode.messages import ToolCall
 from kcode.settings import PermissionMode, Settings
-from kcode.tools.jobs import Jobs
+from kcode.tools.commands.jobs import Jobs
 from kcode.tools.tool import Output, Tool, Workspace, installed_tools
-from kcode.tools.visible import visible
+from kcode.visible import visible
 
 BYTES_PER_TOKEN = 4
 """Near enough for English and JSON; a tokenizer would take seconds to load."""

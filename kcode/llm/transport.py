@@ -84,6 +84,20 @@ async def stream(request: WireRequest, hear: Callable[[Delta], None]) -> None:
         raise error
 
 
+async def close() -> None:
+    """Ends the connections that are kept open for the next request: before the event loop of the requests ends.
+
+    LiteLLM keeps its clients by the `id` of their loop; a later loop with the same one would get those of the dead.
+    """
+    if _loading is None or not _loading.done() or _loading.exception() is not None:
+        return
+    clients = _loading.result().in_memory_llm_clients_cache.cache_dict
+    mine = f"-{id(asyncio.get_running_loop())}"
+    for client in [clients.pop(key) for key in list(clients) if key.endswith(mine)]:
+        if hasattr(client, "close"):
+            await client.close()
+
+
 async def _attempt(request: WireRequest, hear: Callable[[Delta], None]) -> ProviderError | None:
     litellm = await _litellm()
     reader = Reader(

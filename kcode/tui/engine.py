@@ -147,6 +147,7 @@ class Engine:
             if wish is not None:
                 await self._enter(wish)
         await self._leave()
+        await transport.close()
 
     async def _enter(self, wish: Wish) -> None:
         """Into another session; if that cannot be, this one goes on."""

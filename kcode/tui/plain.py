@@ -58,17 +58,6 @@ def headed(block: Block) -> str:
             assert_never(block)
 
 
-def guessed_height(block: Block, width: int) -> int:
-    """Rows that a block takes, about: for those that were never laid out."""
-    match block:
-        case Said() | Replied():
-            return 2 + len(block.text) // max(width, 1) + block.text.count("\n")
-        case Call():
-            return 1 + min(sum(change.added + change.removed + 1 for change in block.changes), 20)
-        case _:
-            return 1
-
-
 def can_unfold(block: Block) -> bool:
     """Whether there is more of it than is shown folded."""
     match block:

@@ -7,7 +7,7 @@ visible as ⟨U+202E⟩, what only shapes letters (joiners, variation selectors)
 import re
 import unicodedata
 
-from kcode.tools.visible import visible
+from kcode.visible import visible
 
 LONGEST_LINE = 2_000
 """Characters of one line of output, file or diff that are shown."""

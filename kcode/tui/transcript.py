@@ -16,15 +16,19 @@ from kcode.events import Event
 from kcode.tui.block import Block, Replied
 from kcode.tui.blocks import BlockView, Gap, ToolBlock, view_of
 from kcode.tui.looks import LOOKS, LOOKS_CSS
-from kcode.tui.plain import can_unfold, guessed_height, headed, text_of
+from kcode.tui.plain import can_unfold, headed, text_of
 from kcode.tui.story import Story
 from kcode.tui.viewer import Viewer
 from kcode.tui.window import Window
 
-MOST, FEW = 100, 70
-"""Blocks that are mounted: when there are more than MOST, FEW of them stay."""
+MOST, FEW = 100, 40
+"""Blocks that are mounted: when there are more than MOST, FEW of them stay, or as many as fill the screen."""
 ABOVE = 35
 """Blocks that are mounted before the one that is looked at."""
+
+ROWS_EACH, GAP = 3, 1_000
+"""Rows that stand for a block which is not mounted, and for all of them at most: Textual's map of what is where has
+an entry for each twenty rows, in every layout anew."""
 
 
 class Transcript(Vertical):
@@ -44,15 +48,12 @@ class Transcript(Vertical):
         self._above, self._below = Gap(), Gap()
         self._hint = Static(id="below", markup=False)
         self._clock: Timer | None = None
-        self._rows: dict[int, int] = {}
-        """Key -> rows that a block had when it was last laid out."""
         self._begin()
 
     def _begin(self) -> None:
         self._story = Story()
         self._shown_task: str | None = None
         self._first = self._last = 0
-        self._measured = (0, 0, 0)
         self._widgets: dict[int, BlockView] = {}
         self._seen = 0
         self._is_unfolded = False
@@ -93,7 +94,6 @@ class Transcript(Vertical):
         """Forget all of it."""
         self._remove_all()
         self._begin()
-        self._rows.clear()
         self._window.follow()
         self._follow()
 
@@ -172,7 +172,7 @@ class Transcript(Vertical):
         """The newest blocks, as long as nobody has scrolled up."""
         end = len(self._blocks)
         if self._window.is_following:
-            self._first = max(self._first, 0) if end - self._first <= MOST else end - FEW
+            self._first = self._first if end - self._first <= MOST else end - max(FEW, self.size.height)
             self._last = self._seen = end
         else:
             self._last = min(max(self._last, min(self._first + MOST, end)), end)
@@ -212,8 +212,6 @@ class Transcript(Vertical):
     def _remove(self, kept: set[int]) -> None:
         gone = [key for key in self._widgets if key not in kept]
         if gone:
-            for key in gone:
-                self._rows[key] = self._widgets[key].outer_size.height
             self._window.remove_children([self._widgets.pop(key) for key in gone])
 
     def _remove_all(self) -> None:
@@ -232,54 +230,38 @@ class Transcript(Vertical):
             )
 
     def _measure(self) -> None:
-        blocks = self._blocks
-        part = (self._first, self._last, len(blocks))
-        if part != self._measured:
-            self._measured = part
-            self._above.grow(self._height(blocks[: self._first]))
-            self._below.grow(self._height(blocks[self._last :]))
+        self._above.grow(min(ROWS_EACH * self._first, GAP))
+        self._below.grow(min(ROWS_EACH * (len(self._blocks) - self._last), GAP))
         self._say_what_is_below()
         if self._clock:
             is_running = any(isinstance(w, ToolBlock) and w.is_running for w in self._widgets.values())
             (self._clock.resume if is_running else self._clock.pause)()
 
-    def _height(self, blocks: Sequence[Block]) -> int:
-        """Rows of blocks that are not mounted: as it was, or a guess."""
-        width, rows = self._window.size.width or 80, self._rows
-        for block in blocks:
-            if block.key not in rows:
-                rows[block.key] = guessed_height(block, width)
-        return sum(rows[block.key] for block in blocks)
-
     @on(Window.Moved)
     def _fill(self) -> None:
         """What comes into view has to be mounted."""
         window, row = self._window, self._window.scroll_offset.y
-        near = window.size.height // 2
+        near = 0 if window.is_following else window.size.height
         end = window.virtual_size.height - self._below.rows
         is_above = self._first > 0 and row - near < self._above.rows
         is_below = self._last < len(self._blocks) and row + window.size.height + near > end
         if not (is_above or is_below):
             self._say_what_is_below()
+        elif window.is_following:
+            self._first = max(0, self._first - FEW) if is_above else self._first
+            self._follow()
         elif window.held and isinstance(window.held[0], BlockView):
             self._around(self._place(window.held[0].block.key))
         else:
-            place, rows = self._guessed_place(row)
-            self._reveal(place, rows)
-        if window.is_following:
-            self._follow()
+            self._reveal(self._guessed_place(row), 0)
 
-    def _guessed_place(self, row: int) -> tuple[int, int]:
-        """The block that is about at this row of what is not mounted, and the row within it."""
-        first, blocks = 0, self._blocks
-        if row >= self._above.rows:
-            first, row = self._last, row - (self._window.virtual_size.height - self._below.rows)
-        for place in range(first, len(blocks)):
-            height = self._height(blocks[place : place + 1])
-            if row < height:
-                return place, max(row, 0)
-            row -= height
-        return len(blocks) - 1, 0
+    def _guessed_place(self, row: int) -> int:
+        """The block for this row of what is not mounted."""
+        if row < self._above.rows:
+            return self._first * row // self._above.rows
+        row -= self._window.virtual_size.height - self._below.rows
+        blocks = len(self._blocks)
+        return min(self._last + (blocks - self._last) * row // max(self._below.rows, 1), blocks - 1)
 
     def _place(self, key: int) -> int:
         return next(place for place, block in enumerate(self._blocks) if block.key == key)

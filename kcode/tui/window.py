@@ -7,7 +7,6 @@ from textual.message import Message
 from textual.scrollbar import ScrollBar
 from textual.widget import Widget
 
-
 NEARLY = 1
 """Rows from the end that are the end: the line below takes one when it appears."""
 

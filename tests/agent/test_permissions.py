@@ -11,7 +11,7 @@ from kcode.agent.permissions import Decision, Permissions, Verdict
 from kcode.errors import BadInput, ToolError
 from kcode.paths import config_dir, data_dir
 from kcode.settings import PermissionMode
-from kcode.tools.jobs import Jobs
+from kcode.tools.commands.jobs import Jobs
 from kcode.tools.shell import Shell
 from kcode.tools.tool import Group, Output, Tool, Workspace
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from kcode.errors import ToolError
-from kcode.tools.seek import Wanted, seek
+from kcode.tools.files.seek import Wanted, seek
 from kcode.tools.tool import Output
 
 Call = Callable[..., Awaitable[Output]]

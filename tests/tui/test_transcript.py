@@ -207,6 +207,14 @@ async def test_only_a_part_of_a_long_story_is_mounted(host: Hosted) -> None:
     assert FEW <= len(host.views) <= MOST
 
 
+async def test_a_high_screen_is_full_even_of_small_blocks() -> None:
+    async with hosted(60, 60) as host:
+        notes = [Noticed(task=MAIN, text=f"note {number}") for number in range(300)]
+        await host.show(*notes)
+        for note in notes[:120]:
+            assert len((await host.show(note)).split("\n")) >= 59
+
+
 async def test_older_blocks_come_back_on_scrolling_and_none_is_left_out(host: Hosted) -> None:
     await host.show(*map(said, range(150)))
     seen: set[str] = set()

@@ -8,8 +8,7 @@ from kcode.errors import ToolError
 
 SAMPLE = 8192
 """Bytes that decide whether a file is text."""
-BOUND = 8_000
-"""Bytes of output that go to the model, when nothing else is said."""
+
 
 MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -84,23 +83,3 @@ def lines_of(content: str) -> list[str]:
 
 def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def escaped(name: str) -> str:
-    """A name on one line: control, bidi and invisible characters and undecodable bytes are escaped."""
-    return name if name.isprintable() else "".join(c if c.isprintable() else _escape(c) for c in name)
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode()
-
-
-def size_of(count: int) -> str:
-    """Bytes for reading: `812 bytes`, `14 KB`, `50 MB`."""
-    return (
-        f"{count} bytes"
-        if count < 1000
-        else f"{count / 1000:.0f} KB"
-        if count < 1e6
-        else f"{count / 1e6:.1f} MB"
-    )

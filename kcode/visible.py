@@ -1,4 +1,4 @@
-"""What a person is to approve, shown as it is: nothing is invisible, moves the cursor or turns text round."""
+"""How foreign text and sizes are shown to people and models: nothing invisible, nothing that moves the cursor."""
 
 import unicodedata
 
@@ -24,3 +24,23 @@ def _is_hidden(char: str) -> bool:
 def _selects_variation(code: int) -> bool:
     """Emoji have one of the last two of the first range; the others carry hidden text."""
     return 0xFE00 <= code <= 0xFE0D or 0xE0100 <= code <= 0xE01EF
+
+
+def escaped(name: str) -> str:
+    """A name on one line: control, bidi and invisible characters and undecodable bytes are escaped."""
+    return name if name.isprintable() else "".join(c if c.isprintable() else _escape(c) for c in name)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+def size_of(count: int) -> str:
+    """Bytes for reading: `812 bytes`, `14 KB`, `50 MB`."""
+    return (
+        f"{count} bytes"
+        if count < 1000
+        else f"{count / 1000:.0f} KB"
+        if count < 1e6
+        else f"{count / 1e6:.1f} MB"
+    )

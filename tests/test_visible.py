@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kcode.tools.visible import visible
+from kcode.visible import escaped, size_of, visible
 
 HIDDEN = "\0\b\r\x1b\x7f\x85\x9b\xad\u200b\u200e\u202e\u2028\u2066\ufeff\U000e0041\ud800"
 BLANK = "\u00a0\u3000\u2800\u3164\ufe00\U000e0100"
@@ -26,3 +26,17 @@ def test_nothing_that_moves_a_terminal_is_left(text: str) -> None:
         "Cc",
         "Cf",
     }
+
+
+@given(st.text())
+def test_an_escaped_name_is_one_line_of_printable_characters(name: str) -> None:
+    assert escaped(name).isprintable()
+
+
+def test_escapes_say_what_was_there() -> None:
+    assert escaped("a\n\x1b[2J\u202e\udcff.py") == r"a\n\x1b[2J\u202e\udcff.py"
+    assert escaped("Übung 1.py") == "Übung 1.py"
+
+
+def test_sizes_for_reading() -> None:
+    assert [size_of(count) for count in (812, 14_000, 52_400_000)] == ["812 bytes", "14 KB", "52.4 MB"]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from kcode.errors import ToolError
 from kcode.messages import Change
-from kcode.tools import syntax
-from kcode.tools.diff import change
-from kcode.tools.disk import content, refuse_git, replace, unbroken
-from kcode.tools.files import trouble
-from kcode.tools.text import Text, decode, digest
+from kcode.tools.files import syntax
+from kcode.tools.files.diff import change
+from kcode.tools.files.disk import content, refuse_git, replace, unbroken
+from kcode.tools.files.listing import trouble
+from kcode.tools.files.text import Text, decode, digest
 from kcode.tools.tool import Output, Workspace
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from kcode.errors import ToolError
-from kcode.tools.text import escaped, size_of
+from kcode.visible import escaped, size_of
 
 MAX_EDIT = 10_000_000
 """Bytes of the largest file that is edited or remembered as seen."""

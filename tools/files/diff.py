@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from difflib import Match, SequenceMatcher
 
 from kcode.messages import Change
-from kcode.tools.text import lines_of
+from kcode.tools.files.text import lines_of
 
 CONTEXT = 3
 RECORDED = 400

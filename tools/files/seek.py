@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kcode.errors import ToolError
-from kcode.tools import grep
-from kcode.tools.environment import clean_environment
-from kcode.tools.hits import Hits
+from kcode.tools.commands.environment import clean_environment
+from kcode.tools.files import grep
+from kcode.tools.files.hits import Hits
 
 SECONDS = 20.0
 ARGUMENTS = 200_000

@@ -7,9 +7,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kcode.tools.git import GitError, git
-from kcode.tools.text import escaped
+from kcode.tools.commands.git import GitError, git
 from kcode.tools.tool import Workspace
+from kcode.visible import escaped
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kcode.tools.page import Window, numbered, page, pieces_of
+from kcode.tools.files.page import Window, numbered, page, pieces_of
 
 ALL = Window(1, 10**9, 10**9, 10**9)
 

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kcode.paths import private_dir
-from kcode.tools.text import BOUND, size_of
+from kcode.visible import size_of
 
+BOUND = 8_000
+"""Bytes of output that go to the model, when nothing else is said."""
 FILE_BOUND = 64_000_000
 """Bytes that are saved of longer output."""
 PERIOD = 1 / 12

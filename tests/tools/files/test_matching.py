@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from kcode.tools.matching import find, nearest
+from kcode.tools.files.matching import find, nearest
 
 
 def changed(content: str, old: str, new: str) -> tuple[str, str]:

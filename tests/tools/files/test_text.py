@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kcode.errors import ToolError
-from kcode.tools.text import Text, decode, escaped, lines_of, newline_of, size_of, with_newlines
+from kcode.tools.files.text import Text, decode, lines_of, newline_of, with_newlines
 
 
 @given(st.binary())
@@ -60,17 +60,3 @@ def test_lines_are_ended_by_line_feeds_only_and_lose_nothing(content: str) -> No
     assert "".join(lines) == content
     assert all(line.index("\n") == len(line) - 1 for line in lines if "\n" in line)
     assert all(line.endswith("\n") for line in lines[:-1])
-
-
-@given(st.text())
-def test_an_escaped_name_is_one_line_of_printable_characters(name: str) -> None:
-    assert escaped(name).isprintable()
-
-
-def test_escapes_say_what_was_there() -> None:
-    assert escaped("a\n\x1b[2J\u202e\udcff.py") == r"a\n\x1b[2J\u202e\udcff.py"
-    assert escaped("Übung 1.py") == "Übung 1.py"
-
-
-def test_sizes_for_reading() -> None:
-    assert [size_of(count) for count in (812, 14_000, 52_400_000)] == ["812 bytes", "14 KB", "52.4 MB"]

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kcode.tools.heard import PERIOD, SCREENFUL, Heard, Screen, plain
-from kcode.tools.text import BOUND
+from kcode.tools.commands.heard import BOUND, PERIOD, SCREENFUL, Heard, Screen, plain
 
 HALF = BOUND // 2
 

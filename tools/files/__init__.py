@@ -1,0 +1,1 @@
+"""What the tools share about files: which there are, their text, and how it is changed."""
