@@ -211,8 +211,8 @@ async def test_a_high_screen_is_full_even_of_small_blocks() -> None:
     async with hosted(60, 60) as host:
         notes = [Noticed(task=MAIN, text=f"note {number}") for number in range(300)]
         await host.show(*notes)
-        for note in notes[:120]:
-            assert len((await host.show(note)).split("\n")) >= 59
+        for _ in range(12):
+            assert len((await host.show(*notes[:9])).split("\n")) >= 59
 
 
 async def test_older_blocks_come_back_on_scrolling_and_none_is_left_out(host: Hosted) -> None:

@@ -1,0 +1,295 @@
+"""What the screen costs: `python -m benchmarks.screen`.
+
+Each case runs in a process of its own on a terminal of its own (a pty of 120x40 that is read all the time), fed ten
+times a second as the app does it. Lag is how much later than asked the event loop comes round, less the time in which
+the process was ready to run and another one had the processor. CPU is the time of the process, by the clock.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import gc
+import itertools
+import json
+import os
+import pty
+import random
+import resource
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from textual.app import App, ComposeResult
+from textual.widgets import TextArea
+
+from kcode.events import Event, MessageAdded, OutputArrived, TextArrived, ToolStarted
+from kcode.messages import Change, Message, Prompt, Reply, ToolCall, ToolResult
+from kcode.tui.transcript import Transcript
+
+SIZE = (120, 40)
+RATE = 10
+"""Batches a second."""
+SECONDS = 10
+BLOCKS = 10_000
+LINES = 1_000_000
+MAIN = "main"
+
+
+@dataclass
+class Lag:
+    """How late the loop is, in milliseconds."""
+
+    late: list[float] = field(default_factory=list)
+
+    async def watch(self) -> None:
+        while True:
+            began, waited = time.perf_counter(), waiting()
+            await asyncio.sleep(0.005)
+            late = time.perf_counter() - began - 0.005 - (waiting() - waited)
+            self.late.append(max(late, 0) * 1000)
+
+    def at(self, share: float) -> float:
+        return round(sorted(self.late)[int(len(self.late) * share)], 1)
+
+
+def waiting() -> float:
+    """Seconds in which this thread was ready and did not run."""
+    return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+
+
+def memory() -> float:
+    """Megabytes that the process holds now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
+
+
+def added(message: Message) -> Event:
+    return MessageAdded(task=MAIN, message=message)
+
+
+def markdown(seed: int) -> Iterator[str]:
+    """Tokens of an endless answer: headings, prose, lists, code, tables."""
+    chance = random.Random(seed)
+    words = [
+        "the",
+        "parser",
+        "reads",
+        "a",
+        "file",
+        "and",
+        "returns",
+        "every",
+        "token",
+        "with",
+        "`kind`",
+        "**place**",
+    ]
+    for number in itertools.count(1):
+        yield from f"\n## Part {number}\n\n".split(" ")
+        yield from (chance.choice(words) + " " for _ in range(120))
+        yield from (
+            "\n\n",
+            *(f"- {chance.choice(words)} {chance.choice(words)}\n" for _ in range(8)),
+            "\n```python\n",
+        )
+        yield from (f"    value_{n} = compute(value_{n - 1}, 'text')  # note\n" for n in range(24))
+        yield from ("```\n\n", "| name | what |\n", "|---|---|\n")
+        yield from (f"| row {n} | {chance.choice(words)} |\n" for n in range(6))
+
+
+def past(blocks: int) -> Iterator[Event]:
+    """A session of so many blocks, as it is read from its file."""
+    diff = "@@ -1,2 +1,2 @@\n def total(cart):\n-    return 0\n+    return sum(cart)\n"
+    changes = (Change(path="a.py", diff=diff, added=1, removed=1),)
+    for number in range(blocks // 4):
+        id = f"c{number}"
+        yield added(Prompt(text=f"Do the thing number {number}"))
+        text = "".join(itertools.islice(markdown(number), 150))
+        yield added(
+            Reply(text=text, calls=(ToolCall(id=id, name="edit"), ToolCall(id=f"{id}x", name="shell")))
+        )
+        yield added(ToolResult(call_id=id, text="Edited.", changes=changes))
+        yield added(ToolResult(call_id=f"{id}x", text="".join(f"line {n}\n" for n in range(20))))
+
+
+class Stage(App[None]):
+    """A transcript and a prompt, and one case that is played on them."""
+
+    CSS = "TextArea { height: 5; }"
+
+    def __init__(self, play: "Callable[[Stage], Any]", out: Path) -> None:
+        super().__init__()
+        self._play = play
+        self._out = out
+
+    def compose(self) -> ComposeResult:
+        yield Transcript(Path.cwd())
+        yield TextArea()
+
+    def on_mount(self) -> None:
+        self.run_worker(self._run())
+
+    async def _run(self) -> None:
+        await asyncio.sleep(0.5)
+        figures = await self._play(self)
+        self._out.write_text(json.dumps(figures))
+        self.exit()
+
+    @property
+    def transcript(self) -> Transcript:
+        return self.query_one(Transcript)
+
+
+async def measured(stage: Stage, batches: Iterator[list[Event]]) -> dict[str, Any]:
+    """Shows a batch every tenth of a second, as long as there are some."""
+    lag, before = Lag(), memory()
+    watch = asyncio.create_task(lag.watch())
+    began, cpu = time.perf_counter(), time.process_time()
+    due = began
+    for batch in batches:
+        stage.transcript.show(batch)
+        due += 1 / RATE
+        await asyncio.sleep(max(due - time.perf_counter(), 0))
+    took, cpu = time.perf_counter() - began, time.process_time() - cpu
+    watch.cancel()
+    return {
+        "seconds": round(took, 1),
+        "cpu %": round(100 * cpu / took),
+        "cpu s": round(cpu, 2),
+        "lag p50 ms": lag.at(0.5),
+        "lag p99 ms": lag.at(0.99),
+        "lag max ms": round(max(lag.late), 1),
+        "MB": round(memory()),
+        "MB more": round(memory() - before, 1),
+        "widgets": len(list(stage.screen.walk_children())),
+    }
+
+
+async def filled(stage: Stage) -> float:
+    """Seconds of CPU for the past."""
+    events = list(past(BLOCKS))
+    cpu = time.process_time()
+    stage.transcript.show(events)
+    await asyncio.sleep(1)
+    cpu = time.process_time() - cpu
+    gc.collect()  # as the app does it when a session is there
+    gc.freeze()
+    return cpu
+
+
+def streaming(tokens: int, blocks: int = BLOCKS) -> Callable[[Stage], Any]:
+    async def play(stage: Stage) -> dict[str, Any]:
+        cpu = await filled(stage) if blocks else 0
+        source = markdown(0)
+        pieces = ("".join(itertools.islice(source, tokens // RATE)) for _ in range(SECONDS * RATE))
+        figures = await measured(stage, ([TextArrived(task=MAIN, text=text)] for text in pieces))
+        return figures | {"filling cpu s": round(cpu, 2)}
+
+    return play
+
+
+async def fence(stage: Stage) -> dict[str, Any]:
+    """One block of code that never ends, at 500 lines a second."""
+    lines = (f"value_{n} = compute(value_{n - 1}, 'text')  # note\n" for n in itertools.count())
+    pieces = ("".join(itertools.islice(lines, 50)) for _ in range(SECONDS * RATE))
+    stage.transcript.show([TextArrived(task=MAIN, text="```python\n")])
+    return await measured(stage, ([TextArrived(task=MAIN, text=text)] for text in pieces))
+
+
+async def million(stage: Stage) -> dict[str, Any]:
+    """A command that prints a million lines in ten seconds."""
+    call = ToolCall(id="c", name="shell")
+    began = ToolStarted(task=MAIN, call_id="c", name="shell", title="Run it")
+    stage.transcript.show([added(Reply(calls=(call,))), began])
+    count = LINES // (SECONDS * RATE)
+    block = "".join(f"line {n} of a build that has a lot to say\n" for n in range(count))
+    batches = ([OutputArrived(task=MAIN, call_id="c", text=block)] for _ in range(SECONDS * RATE))
+    return await measured(stage, batches)
+
+
+async def paging(stage: Stage) -> dict[str, Any]:
+    """Five pages a second through ten thousand blocks."""
+    await filled(stage)
+
+    def pages() -> Iterator[list[Event]]:
+        for number in range(SECONDS * RATE):
+            if number % 2:
+                stage.transcript.page(-1)
+            yield []
+
+    return await measured(stage, pages())
+
+
+async def idle(stage: Stage) -> dict[str, Any]:
+    await filled(stage)
+    await asyncio.sleep(2)
+    cpu = time.process_time()
+    await asyncio.sleep(SECONDS)
+    return {"cpu %": round(100 * (time.process_time() - cpu) / SECONDS, 2), "MB": round(memory())}
+
+
+CASES: dict[str, Callable[[Stage], Any]] = {
+    "200 tokens/s, empty": streaming(200, 0),
+    "200 tokens/s, 10,000 blocks": streaming(200),
+    "2,000 tokens/s, 10,000 blocks": streaming(2_000),
+    "one fence, 500 lines/s": fence,
+    "a command, 1,000,000 lines": million,
+    "paging, 10,000 blocks": paging,
+    "idle, 10,000 blocks": idle,
+}
+
+
+def run(name: str) -> dict[str, Any]:
+    """A case in a process and a terminal of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "figures.json"
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", SIZE[1], SIZE[0], 0, 0))
+        environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        command = [sys.executable, "-m", "benchmarks.screen", name, str(out)]
+        process = subprocess.Popen(
+            command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
+        )
+        os.close(slave)
+        written: list[int] = []
+        reader = threading.Thread(target=drain, args=(master, written), daemon=True)
+        reader.start()
+        try:
+            process.wait(timeout=SECONDS * 12)
+        finally:
+            process.kill()
+            os.close(master)
+        return json.loads(out.read_text()) | {"KB written": sum(written) // 1000}
+
+
+def drain(master: int, written: list[int]) -> None:
+    with contextlib.suppress(OSError):
+        while data := os.read(master, 1 << 16):
+            written.append(len(data))
+
+
+def main() -> None:
+    match sys.argv[1:]:
+        case [name, out]:
+            Stage(CASES[name], Path(out)).run()
+        case names:
+            for name in CASES:
+                if not names or any(wanted in name for wanted in names):
+                    figures = run(name)
+                    print(
+                        f"{name:32}",
+                        "  ".join(f"{key} {value}" for key, value in figures.items()),
+                        flush=True,
+                    )
+
+
+if __name__ == "__main__":
+    main()
