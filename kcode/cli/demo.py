@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from kcode.cli.options import RunOptions
 from kcode.scripted import ScriptedProvider
 from kcode.scripted.scenario import Scenario
 from kcode.spend.money import dollars
+from kcode.tui import terminal
 
 PROMPT = "Fix the failing test, and tell me what was wrong."
 MODEL = "scripted/demo-model"
-NOTE = "This is a demo: the model is scripted and runs on this machine. All else is the real thing.\n"
+NOTE = "This is a demo: the model is scripted and runs on this machine. All else is the real thing."
 
 
 @click.command(help="The main job, offline: a sample repository, a scripted model, the real program.")
@@ -34,7 +36,8 @@ def command(context: click.Context, headless: bool, keep: Path | None, wire: str
         make_repository(repository)
         os.environ["KCODE_HOME"] = str(Path(home) / "home")  # the user's ledger holds no play money
         os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-        context.exit(play(repository, wire))
+        on_screen = not headless and terminal.trouble() is None
+        context.exit(show(repository, wire) if on_screen else play(repository, wire))
 
 
 def make_repository(folder: Path) -> None:
@@ -51,19 +54,21 @@ def play(repository: Path, wire: str) -> int:
     from kcode.cli.run import run
 
     with ScriptedProvider(scenario()) as provider:
-        click.secho(
-            "This is a demo: the model is scripted and runs on this machine. All else is the real thing.\n",
-            err=True,
-        )
-        click.echo(f'$ kcode run "{PROMPT}"', err=True)
-        exit_code = run(options(repository, provider.url, wire))
-        bill = dollars(provider.total)
-        click.echo(
-            f"   the scripted provider's own invoice: {bill}, {len(provider.invoice)} requests", err=True
-        )
+        click.secho(f'{NOTE}\n\n$ kcode run "{PROMPT}"', err=True)
+        exit_code = run(replace(options(repository, provider.url, wire), permission_mode="auto"))
+        bill = f"{dollars(provider.total)}, {len(provider.invoice)} requests"
+        click.echo(f"   the scripted provider's own invoice: {bill}", err=True)
         for mismatch in provider.mismatches:
             click.echo(f"! the script expected otherwise: {mismatch}", err=True)
     return exit_code or (1 if provider.mismatches else 0)
+
+
+def show(repository: Path, wire: str) -> int:
+    """The same on the screen, where the user is asked before anything is changed or run."""
+    from kcode.cli.screen import screen
+
+    with ScriptedProvider(scenario()) as provider:
+        return screen(options(repository, provider.url, wire), note=NOTE)
 
 
 def scenario() -> Scenario:
@@ -79,7 +84,6 @@ def options(repository: Path, url: str, wire: str) -> RunOptions:
         prompt=(PROMPT,),
         cd=repository,
         models=(MODEL,),
-        permission_mode="auto",
         ephemeral=True,
         set=(
             f'providers.scripted={{wire="{wire}", base_url="{base}", key="none"}}',

@@ -13,18 +13,19 @@ from kcode.events import Listener
 from kcode.tui.words import Door, Started, Wish
 
 
-def screen(options: RunOptions, demo: Callable[[], int] | None = None) -> int:
-    """The exit code. Ask `terminal.trouble` first. `demo` shows the program without any key, on its own screen."""
+def screen(options: RunOptions, demo: Callable[[], int] | None = None, note: str = "") -> int:
+    """The exit code. Ask `terminal.trouble` first. `demo` shows the program without any key, on its own screen;
+    `note` is what the user should know of every session."""
     from kcode.tui.run import run_screen  # Textual
 
-    return run_screen(door_for(options, demo))
+    return run_screen(door_for(options, demo, note))
 
 
-def door_for(options: RunOptions, demo: Callable[[], int] | None = None) -> Door:
+def door_for(options: RunOptions, demo: Callable[[], int] | None = None, note: str = "") -> Door:
     is_said = options.prompt or options.files or options.images
     said = prompt_text.read(options) if is_said else prompt_text.Text(words="")
     return Door(
-        open=lambda wish, listener: opened(options, wish, listener),
+        open=lambda wish, listener: opened(options, wish, listener, note),
         report=lambda error: bug.keep(bug.describe(error)),
         root=folder(options.cd or Path.cwd()),
         models=given_models(options),
@@ -37,8 +38,10 @@ def door_for(options: RunOptions, demo: Callable[[], int] | None = None) -> Door
     )
 
 
-def opened(options: RunOptions, wish: Wish, listener: Listener) -> Started:
-    return start(wished(options, wish), someone_answers=True, listeners=[listener])
+def opened(options: RunOptions, wish: Wish, listener: Listener, note: str = "") -> Started:
+    started = start(wished(options, wish), someone_answers=True, listeners=[listener])
+    started.notices += [note] if note else []
+    return started
 
 
 def wished(options: RunOptions, wish: Wish) -> RunOptions:
