@@ -22,7 +22,7 @@ import tempfile
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -148,7 +148,7 @@ class Stage(App[None]):
         return self.query_one(Transcript)
 
 
-async def measured(stage: Stage, batches: Iterator[list[Event]]) -> dict[str, Any]:
+async def measured(stage: Stage, batches: Iterator[Sequence[Event]]) -> dict[str, Any]:
     """Shows a batch every tenth of a second, as long as there are some."""
     lag, before = Lag(), memory()
     watch = asyncio.create_task(lag.watch())
@@ -267,7 +267,8 @@ def run(name: str) -> dict[str, Any]:
         finally:
             process.kill()
             os.close(master)
-        return json.loads(out.read_text()) | {"KB written": sum(written) // 1000}
+        figures: dict[str, Any] = json.loads(out.read_text())
+        return figures | {"KB written": sum(written) // 1000}
 
 
 def drain(master: int, written: list[int]) -> None:

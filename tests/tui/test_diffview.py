@@ -6,7 +6,7 @@ DIFF = """\
      full = sum(prices)
 -    return full - full * discount
 +    return full - full * discount // 100
- 
+ #
 @@ -20,2 +20,3 @@
  end
 +more
@@ -24,7 +24,7 @@ def test_each_line_has_its_number_and_its_sign() -> None:
         " 7       full = sum(prices)",
         " 8 -     return full - full * discount",
         " 8 +     return full - full * discount // 100",
-        " 9",
+        " 9   #",
         "   ⋯",
         "20   end",
         "21 + more",

@@ -3,12 +3,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kcode.messages import Change, Todo
-from kcode.tui.block import Asked, Block, Call, Notice, Replied, Said, Subtask, Thought
+from kcode.tui.block import Asked, Block, Call, Notice, Replied, Said, State, Subtask, Thought
 from kcode.tui.blocks import view_of
 from kcode.tui.plain import can_unfold, headed, text_of
 
 FOREIGN = st.text(st.characters() | st.sampled_from("\x1b[]31m;\x07\r\n\t\u202e\u200b"), max_size=40)
-STATES = st.sampled_from(["writing", "waiting", "asking", "running", "ok", "failed"])
+STATES: list[State] = ["writing", "waiting", "asking", "running", "ok", "failed"]
 
 
 @st.composite
@@ -20,25 +20,22 @@ def blocks(draw: st.DrawFn) -> Block:
         key=0,
         name=draw(FOREIGN),
         title=draw(FOREIGN),
-        state=draw(STATES),
+        state=draw(st.sampled_from(STATES)),
         output=words,
         result=draw(FOREIGN),
         changes=draw(st.sampled_from([(), (change,)])),
         todos=draw(st.sampled_from([None, (todo,)])),
     )
-    return draw(
-        st.sampled_from(
-            [
-                Said(key=0, text=words, images=1),
-                Replied(key=0, text=words),
-                Thought(key=0, text=words, is_open=draw(st.booleans())),
-                call,
-                Asked(key=0, text=words, choices=(draw(FOREIGN),), answer=draw(st.none() | FOREIGN)),
-                Subtask(key=0, task="t", mode=draw(FOREIGN), model="m", title=words, doing=draw(FOREIGN)),
-                Notice(key=0, text=words, details=draw(FOREIGN)),
-            ]
-        )
-    )
+    choices: list[Block] = [
+        Said(key=0, text=words, images=1),
+        Replied(key=0, text=words),
+        Thought(key=0, text=words, is_open=draw(st.booleans())),
+        call,
+        Asked(key=0, text=words, choices=(draw(FOREIGN),), answer=draw(st.none() | FOREIGN)),
+        Subtask(key=0, task="t", mode=draw(FOREIGN), model="m", title=words, doing=draw(FOREIGN)),
+        Notice(key=0, text=words, details=draw(FOREIGN)),
+    ]
+    return draw(st.sampled_from(choices))
 
 
 @given(blocks())
@@ -53,9 +50,10 @@ def test_every_line_of_a_block_is_printable_and_fits(block: Block, is_unfolded: 
         assert line.cells <= width
 
 
-@pytest.mark.parametrize("state", ["writing", "waiting", "asking", "running"])
-def test_a_call_has_nothing_to_unfold_before_it_is_done(state: str) -> None:
-    assert not can_unfold(Call(key=0, name="shell", title="x", state=state, result="y"))  # type: ignore[arg-type]
+@pytest.mark.parametrize("state", STATES)
+def test_a_call_can_be_unfolded_when_it_is_done(state: State) -> None:
+    call = Call(key=0, name="shell", title="x", state=state, result="y")
+    assert can_unfold(call) == (state in ("ok", "failed"))
 
 
 def test_the_text_of_a_call_has_all_that_it_changed() -> None:
