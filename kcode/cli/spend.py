@@ -1,5 +1,6 @@
 """`kcode spend`: what was spent, from the ledger."""
 
+from contextlib import closing
 from datetime import datetime
 from typing import get_args
 
@@ -22,13 +23,12 @@ def command(
     by: report.By, since: str | None, until: str | None, session: str | None, form: str | None
 ) -> None:
     now = datetime.now()
-    ledger = Ledger(paths.data_dir() / "ledger.sqlite3")
-    if ledger.note:
-        click.echo(f"! {ledger.note}", err=True)
-    rows = ledger.rows(
-        period.since(since, now) if since else None, period.until(until, now) if until else None, session
-    )
-    ledger.close()
+    start = period.since(since, now) if since else None
+    end = period.until(until, now) if until else None
+    with closing(Ledger(paths.data_dir() / "ledger.sqlite3")) as ledger:
+        if ledger.note:
+            click.echo(f"! {ledger.note}", err=True)
+        rows = ledger.rows(start, end, session)
     if form == "json":
         click.echo(report.as_json(rows, by))
     elif form == "csv":
