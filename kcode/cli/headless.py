@@ -110,14 +110,14 @@ class JsonLines:
     receipt: Receipt
     """Must listen before this one, so that the money is up to date."""
     nobody_reads: Callable[[], None]
-    """Called when the other side has closed: nobody wants to pay for what nobody hears."""
+    """Called when the other side has closed, or has no room: nobody wants to pay for what nobody hears."""
 
     def __call__(self, event: Event) -> None:
         line = event.model_dump(mode="json") | {"spend": money(self.receipt)}
         try:
             self.out.write(json.dumps(line) + "\n")
             self.out.flush()
-        except BrokenPipeError:
+        except OSError:
             self.nobody_reads()
 
 

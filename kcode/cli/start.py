@@ -13,6 +13,7 @@ from kcode.agent.permissions import Permissions
 from kcode.agent.prompt import project_block
 from kcode.agent.session import MAIN, Equipment, Session
 from kcode.agent.task import Conversation
+from kcode.cli import bug
 from kcode.cli.options import RunOptions
 from kcode.errors import BadInput
 from kcode.events import Event, Listener
@@ -47,6 +48,7 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
     root = folder(options.cd or Path())
     chosen, notices = settings_for(root, options)
     with ExitStack() as cleanup:
+        cleanup.enter_context(bug.logged())
         past = _past(root, options)
         id = log.new_session_id() if past is None or options.fork else past.stem
         events: list[Event] = []
