@@ -55,14 +55,18 @@ def diff_lines(diff: str, path: str, width: int) -> Iterator[Line]:
         yield from (line._replace(fill=look) for line in hung(lines, first, (" " * len(first[0]), look)))
 
 
-def change_lines(change: Change, width: int, most: int | None = None) -> Iterator[Line]:
+def change_lines(
+    change: Change, width: int, most: int | None = None, *, with_heading: bool = True
+) -> Iterator[Line]:
     """What happened to a file, and its diff, of which at most so many rows."""
-    yield heading(change, width)
-    lines = diff_lines(change.diff, change.path, width)
-    yield from islice(lines, most)
-    rest = sum(1 for _ in rows(change.diff)) - most if most is not None else 0
-    if next(lines, None) is not None:
-        yield one_row([(f"… {max(rest, 1)} more rows", "faint")], width)
+    if with_heading:
+        yield heading(change, width)
+    lines = list(islice(diff_lines(change.diff, change.path, width), most if most is None else most + 1))
+    if most is None or len(lines) <= most:
+        yield from lines
+    else:
+        yield from lines[:most]
+        yield one_row([(f"… {max(len(rows(change.diff)) - most, 1)} more rows", "faint")], width)
 
 
 def heading(change: Change, width: int) -> Line:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.segment import Segment
 from rich.style import Style as RichStyle
+from textual.css.styles import StylesBase
 from textual.geometry import Region, Size
 from textual.selection import Selection
 from textual.strip import Strip
@@ -121,12 +122,26 @@ class Flowing(Widget):
 
     def _named(self, look: str) -> Style:
         if look == SELECTED:
-            return self.screen.get_visual_style("screen--selection", partial=True)
+            return self.screen.get_visual_style("screen--selection")
         name = component(look)
         for node in self.ancestors_with_self:
             if isinstance(node, Widget) and name in node.COMPONENT_CLASSES:
-                return node.get_visual_style(name, partial=True)
+                return _added(node.get_component_styles(name))
         return Style.null()
+
+
+def _added(styles: StylesBase) -> Style:
+    """What a component adds to what it stands on. (Textual's own partial style loses an opaque background.)"""
+    text = styles.text_style
+    return Style(
+        background=styles.background if styles.has_rule("background") else None,
+        foreground=styles.color if styles.has_rule("color") else None,
+        bold=text.bold,
+        italic=text.italic,
+        underline=text.underline,
+        strike=text.strike,
+        reverse=text.reverse,
+    )
 
 
 def occurrences(text: str, needle: str) -> list[tuple[int, int]]:

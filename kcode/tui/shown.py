@@ -56,10 +56,11 @@ def whole_call_lines(block: Call, width: int, now: float) -> list[Line]:
 def call_title(block: Call, width: int, now: float) -> Line:
     """Glyph, title, and in words how it stands."""
     look, note = STATE_LOOKS.get(block.state, "faint"), _note(block, now)
+    note_look = "faint" if block.state == "ok" else look
     title = (one_line(block.title) or block.name, "faint" if block.state in ("writing", "waiting") else "")
     left = one_row([title], max(width - cells(note) - 4, 8))
     return one_row(
-        [(f"{GLYPHS[block.state]} ", look), *left.runs, ("  " * bool(note), ""), (note, look)], width
+        [(f"{GLYPHS[block.state]} ", look), *left.runs, ("  " * bool(note), ""), (note, note_look)], width
     )
 
 
@@ -85,10 +86,17 @@ def _seconds(began: float | None, ended: float | None, digits: int) -> str:
 
 
 def _size(block: Call) -> str:
-    """Of a result that is not shown."""
+    """Of what changed, or of a result that is not shown."""
+    if _is_told_by_title(block):
+        return f"+{block.changes[0].added} -{block.changes[0].removed}"
     lines = block.result.count("\n") + 1
     is_shown = block.changes or block.todos is not None or block.name in SPEAKING
     return "" if is_shown or lines == 1 else counted(lines, "line")
+
+
+def _is_told_by_title(block: Call) -> bool:
+    """Whether what changed is said there: one file, and its name."""
+    return len(block.changes) == 1 and one_line(block.changes[0].path) in one_line(block.title)
 
 
 def _body(block: Call, width: int, is_unfolded: bool) -> Iterator[Line]:
@@ -101,7 +109,8 @@ def _body(block: Call, width: int, is_unfolded: bool) -> Iterator[Line]:
     elif block.changes:
         most = None if is_unfolded else max(DIFF_ROWS // len(block.changes), 3)
         for change in block.changes:
-            yield from hung(change_lines(change, width - 2, most), ("  ", ""))
+            lines = change_lines(change, width - 2, most, with_heading=not _is_told_by_title(block))
+            yield from hung(lines, ("  ", ""))
     elif block.state in ("ok", "failed"):
         yield from hung(_result_lines(block, room, is_unfolded), BAR, BAR)
 

@@ -1,3 +1,4 @@
+import os
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -28,6 +29,7 @@ from kcode.tui.viewer import Viewer
 from tests.tui.screen import Frame, shown, until
 
 MAIN = "main"
+PICTURES = Path(__file__).parent / "pictures"
 DIFF = "@@ -1,2 +1,2 @@\n def total(cart):\n-    return 0\n+    return sum(cart)\n"
 
 
@@ -120,8 +122,7 @@ async def test_a_conversation_at_a_glance(host: Hosted) -> None:
             "I'll look.",
             "",
             "✓ Read cart.py  2 lines",
-            "✓ Edit cart.py",
-            "cart.py  +1 -1",
+            "✓ Edit cart.py  +1 -1",
             "1   def total(cart):",
             "2 -     return 0",
             "2 +     return sum(cart)",
@@ -309,6 +310,25 @@ async def test_what_is_selected_with_the_mouse_is_copied_without_bars_and_breaks
     assert host.transcript.copy_text() == "first\nsecond " + "word " * 12
 
 
+async def test_a_selection_goes_over_many_blocks(host: Hosted) -> None:
+    await host.show(
+        said(1), added(Reply(text="An **answer**\n\nin two parts")), Noticed(task=MAIN, text="note")
+    )
+    await host.pilot.mouse_down(offset=Offset(3, 1))
+    await host.pilot.hover(offset=Offset(20, 7))
+    await host.pilot.mouse_up(offset=Offset(20, 7))
+    assert host.transcript.copy_text().split() == [
+        "prompt",
+        "1",
+        "An",
+        "answer",
+        "in",
+        "two",
+        "parts",
+        "note",
+    ]
+
+
 async def test_without_a_selection_the_last_answer_is_copied(host: Hosted) -> None:
     await host.show(added(Reply(text="**one**")), added(Reply(text="# two")), said(1))
     assert host.transcript.copy_text() == "# two"
@@ -342,7 +362,7 @@ async def test_a_block_is_looked_at_on_the_full_screen(host: Hosted) -> None:
     host.transcript.open_block()
     rows = await host.rows()
     assert isinstance(host.pilot.app.screen, Viewer)
-    assert rows[:3] == ["✓ Edit cart.py", "cart.py  +99 -0", "1 + line 0"]
+    assert rows[:3] == ["✓ Edit cart.py  +99 -0", "cart.py  +99 -0", "1 + line 0"]
     await host.pilot.press("G")
     assert "99 + line 98" in await host.rows()
     await host.pilot.press("escape")
@@ -424,6 +444,44 @@ async def test_growing_in_place_paints_only_the_line_that_grew(host: Hosted) -> 
     view.render_line = listening  # type: ignore[method-assign]
     await host.show(text(" more"))
     assert set(painted) == {4}
+
+
+async def test_another_theme_is_another_set_of_colours(host: Hosted) -> None:
+    await host.show(added(Reply(text="```python\nreturn 1\n```")))
+    (view,) = host.views
+
+    def colours() -> list[Any]:
+        return [(s.style.color, s.style.bgcolor) for s in view.render_line(0) if s.style]
+
+    host.pilot.app.theme = "textual-dark"
+    await host.text()
+    dark = colours()
+    host.pilot.app.theme = "textual-light"
+    await host.text()
+    assert not set(dark) & set(colours())
+
+
+@pytest.mark.parametrize("name", ["answer", "tools"])
+async def test_it_looks_as_in_the_picture(host: Hosted, name: str) -> None:
+    stories: dict[str, list[Event]] = {
+        "answer": [
+            said(1),
+            added(Reply(text="# Title\n\nSome **bold** `code`:\n\n```python\nreturn 'x'\n```")),
+        ],
+        "tools": [
+            calls("shell", "edit"),
+            started("shell", "Run make"),
+            result("shell", "one\ntwo", ok=False),
+            started("edit", "Edit cart.py"),
+            result("edit", "ok", changes=(Change(path="cart.py", diff=DIFF, added=1, removed=1),)),
+        ],
+    }
+    await host.show(*stories[name])
+    file = PICTURES / f"transcript_{name}.svg"
+    seen = re.sub(r"terminal-\d+", "terminal", host.pilot.app.export_screenshot(title="kcode"))
+    if os.environ.get("NEW_PICTURES"):
+        file.write_text(seen)
+    assert seen == file.read_text(), "Look at it; if it is right, run the tests with NEW_PICTURES=1."
 
 
 async def test_few_widgets_whatever_happens(host: Hosted) -> None:
