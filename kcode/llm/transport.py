@@ -85,17 +85,16 @@ async def stream(request: WireRequest, hear: Callable[[Delta], None]) -> None:
 
 
 async def close() -> None:
-    """Ends the connections that are kept open for the next request: before the event loop of the requests ends.
-
-    LiteLLM keeps its clients by the `id` of their loop; a later loop with the same one would get those of the dead.
-    """
+    """Ends the connections that are kept open for the next request: before the event loop of the requests ends."""
     if _loading is None or not _loading.done() or _loading.exception() is not None:
         return
-    clients = _loading.result().in_memory_llm_clients_cache.cache_dict
-    mine = f"-{id(asyncio.get_running_loop())}"
-    for client in [clients.pop(key) for key in list(clients) if key.endswith(mine)]:
-        if hasattr(client, "close"):
-            await client.close()
+    litellm, loop = _loading.result(), asyncio.get_running_loop()
+    clients = [*litellm.in_memory_llm_clients_cache.cache_dict.values(), litellm.module_level_aclient]
+    for client in clients:
+        http = getattr(client, "client", None) or getattr(client, "_client", None)
+        session = getattr(getattr(http, "_transport", None), "client", None)
+        if session is not None and getattr(session, "_loop", None) is loop:
+            await session.close()
 
 
 async def _attempt(request: WireRequest, hear: Callable[[Delta], None]) -> ProviderError | None:
