@@ -31,7 +31,7 @@ from kcode.events import (
 )
 from kcode.llm.client import Client
 from kcode.messages import Image, Prompt, ToolCall, ToolResult
-from kcode.modes.mode import Mode
+from kcode.modes.mode import Mode, mode_named
 from kcode.tools.commands.jobs import Jobs
 from kcode.tools.tool import Output, Toolbox, Workspace
 
@@ -251,11 +251,7 @@ class Session:
         )
 
     def _mode_named(self, name: str) -> Mode:
-        try:
-            return self._equipment.modes[name]
-        except KeyError:
-            known = ", ".join(sorted(self._equipment.modes))
-            raise BadInput(f"There is no mode {name!r}. The modes are: {known}.") from None
+        return mode_named(self._equipment.modes, name)
 
     async def _notes(self) -> str:
         """The state of things, as far as the model does not know it yet."""

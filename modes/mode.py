@@ -53,6 +53,14 @@ def load_modes(folders: Iterable[Path] = ()) -> tuple[dict[str, Mode], list[str]
     return modes, complaints
 
 
+def mode_named(modes: dict[str, Mode], name: str) -> Mode:
+    """BadInput with those that are when there is none of the name."""
+    try:
+        return modes[name]
+    except KeyError:
+        raise BadInput(f"There is no mode {name!r}. The modes are: {', '.join(sorted(modes))}.") from None
+
+
 def parse_mode(name: str, text: str, source: str) -> Mode:
     """Raises BadInput with the reason when the file is no mode."""
     head, prompt = _front_matter(text)

@@ -9,7 +9,7 @@ import sys
 
 from kcode import __version__
 
-FAILED, CANCELLED = 1, 130
+FAILED, CANCELLED, NOBODY_READS = 1, 130, 141
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -40,7 +40,7 @@ def _guarded(arguments: list[str]) -> int:
         return _say("cancelled.", CANCELLED)
     except BrokenPipeError:
         _forget_output()
-        return FAILED
+        return NOBODY_READS
     except OSError as error:
         if error.errno not in NO_ROOM:
             return _report(error, is_shown="--debug" in arguments)

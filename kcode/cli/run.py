@@ -13,6 +13,7 @@ from kcode.agent.loop import outcome_of
 from kcode.cli import prompt_text
 from kcode.cli.dialogue import Answer, Cancel, Command, Say, Switch, commands
 from kcode.cli.headless import JsonLines, Progress, result
+from kcode.cli.main import NOBODY_READS
 from kcode.cli.options import RunOptions
 from kcode.cli.prompt_text import Text
 from kcode.cli.shape import Shape
@@ -23,7 +24,6 @@ from kcode.spend.receipt import Receipt
 
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 """Each cancels the work; the exit code says which it was. A second one ends the process at once."""
-NOBODY_READS = 141
 
 
 def run(options: RunOptions) -> int:
@@ -71,7 +71,8 @@ class _Run:
             exit_code = self.if_cancelled
         except KcodeError as error:
             answer, outcome, exit_code = str(error), reason(error), error.exit_code
-        self._print(answer, outcome, exit_code)
+        if exit_code != NOBODY_READS:
+            self._print(answer, outcome, exit_code)
         return exit_code
 
     async def dialogue(self, first: Text) -> int:

@@ -20,7 +20,7 @@ from kcode.events import Event, Listener
 from kcode.llm.catalog import Catalog, default_model, key_for
 from kcode.llm.client import Client
 from kcode.memory import log
-from kcode.modes.mode import load_modes
+from kcode.modes.mode import load_modes, mode_named
 from kcode.settings import Settings
 from kcode.spend.ledger import Ledger
 from kcode.tools.tool import installed_tools
@@ -66,7 +66,7 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
         modes, complaints = load_modes(mode_folders(root, options.safe_mode))
         notices += complaints
         catalog = Catalog(chosen)
-        mode = options.mode or said.mode or DEFAULT_MODE
+        mode = mode_named(modes, options.mode or said.mode or DEFAULT_MODE).name
         model = model_for(mode, options, chosen, said)
         key_for(catalog.model(model))
         effort = options.effort or chosen.effort.get(mode) or chosen.effort.get("default") or said.effort
@@ -81,6 +81,7 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
             command_limit=chosen.timeouts.command,
             command_silence=chosen.timeouts.command_silence,
         )
+        project = "" if options.safe_mode else project_block(root)
         overflow = _overflow(id, options, cleanup)
         session = Session(id, root, equipment, overflow, [folder(f) for f in options.add_dir], events)
         if not options.ephemeral:
@@ -89,7 +90,6 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
             session.listen(file.append)
         for listener in listeners:
             session.listen(listener)
-        project = "" if options.safe_mode else project_block(root)
         session.begin(mode, model, effort, budget_for(options, chosen, said), project)
         if options.name:
             session.rename(options.name)
