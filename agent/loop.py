@@ -5,6 +5,7 @@ import itertools
 import logging
 from collections.abc import Coroutine, Iterable
 
+from kcode.agent import prompt
 from kcode.agent.task import Task
 from kcode.errors import (
     KcodeError,
@@ -35,7 +36,9 @@ from kcode.tools.tool import Output
 log = logging.getLogger(__name__)
 
 NOT_FINISHED = "Not finished: the work was stopped here. What it had done by then stays done."
-NOT_APPROVED = "Not run: it needs the user's approval, and nobody was there. If it is still needed, call it again."
+NOT_APPROVED = (
+    "Not run: it needs the user's approval, and nobody was there. If it is still needed, call it again."
+)
 CUT_OFF = "Your reply was cut off at the output limit. Go on, in smaller parts."
 CUTS_IN_A_ROW = 3
 REFUSED = (
@@ -106,7 +109,8 @@ async def make_room(task: Task) -> None:
     said = task.conversation
     request = task.request()
     written = await task.client.ask(summary.request(request, said.messages), _only_money(task))
-    text = summary.assembled(written.text, said.messages, said.todos)
+    standing = f"{prompt.place(task.workspace.root)}\n{prompt.mode_text(task.mode)}"
+    text = summary.assembled(written.text, said.messages, said.todos, standing)
     kept = summary.kept(said.messages)
     before, after = (task.client.estimate(r) for r in (request, summary.shortened(request, text, kept)))
     task.tell(Condensed(task=task.id, summary=text, kept=kept, before=before, after=after))

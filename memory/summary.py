@@ -43,12 +43,13 @@ def transcript(messages: Sequence[Message]) -> str:
     return f"{head[: TRANSCRIPT_LIMIT // 4]}\n\n{tail}"
 
 
-def assembled(written: str, messages: Sequence[Message], todos: Sequence[Todo]) -> str:
-    """The prompt that stands for the conversation: the model's summary, and what kcode itself knows for sure."""
+def assembled(written: str, messages: Sequence[Message], todos: Sequence[Todo], standing: str) -> str:
+    """The prompt that stands for the conversation: the model's summary, and what kcode itself knows for sure;
+    `standing` is what the prompts said that still holds, such as folder and mode."""
     files = sorted({change.path for m in messages if isinstance(m, ToolResult) for change in m.changes})
     facts = [f"Files changed: {', '.join(files)}"] if files else []
     facts += [f"Todos: {'; '.join(f'[{todo.state}] {todo.text}' for todo in todos)}"] if todos else []
-    body = "\n\n".join(["The work so far, condensed:", written.strip(), *facts, "Go on with it."])
+    body = "\n\n".join(["The work so far, condensed:", written.strip(), *facts, standing, "Go on with it."])
     return f"<summary>\n{body}\n</summary>"
 
 

@@ -167,6 +167,7 @@ async def test_a_full_window_is_condensed_once_and_the_task_goes_on(repository: 
         assert await play.session.prompt("mend the readme") == "All done."
         (condensed,) = play.told(Condensed)
         assert "Files changed: README.md" in condensed.summary
+        assert f"Folder: {repository}" in condensed.summary and "Mode: Code." in condensed.summary
         assert [spent.purpose for spent in play.told(Spent)] == ["chat", "chat", "condense", "chat"]
         assert play.billed == play.provider.total
 
