@@ -26,7 +26,7 @@ def test_a_transcript_is_bounded_and_keeps_the_first_prompt_and_the_newest_part(
 
 
 def test_the_summary_holds_what_kcode_knows_for_sure() -> None:
-    messages = [Prompt(text="mend"), CALLED, result("ok", "b.py", "a.py"), result("ok", "a.py")]
+    messages: list[Message] = [Prompt(text="mend"), CALLED, result("ok", "b.py", "a.py"), result("ok", "a.py")]
     text = summary.assembled(" We found it. ", messages, [Todo(text="test", state="doing")], "Mode: Code.")
     assert "We found it." in text
     assert "Files changed: a.py, b.py" in text
@@ -35,7 +35,7 @@ def test_the_summary_holds_what_kcode_knows_for_sure() -> None:
 
 
 def test_the_last_step_is_kept_only_when_it_is_small() -> None:
-    start = [Prompt(text="mend"), Reply(text="before"), Prompt(text="go on")]
+    start: list[Message] = [Prompt(text="mend"), Reply(text="before"), Prompt(text="go on")]
     assert summary.kept([*start, CALLED, result("short")]) == 2
     assert summary.kept([*start, CALLED, result("x" * summary.KEPT_LIMIT)]) == 0
     assert summary.kept([Prompt(text="mend")]) == 0
