@@ -65,7 +65,7 @@ def highlighted(code: str, lexer: Lexer | None) -> list[tuple[Run, ...]]:
     return [((line, ""),) if line else () for line in code.split("\n")]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def highlighted_line(line: str, lexer: Lexer | None) -> tuple[Run, ...]:
     """One line by itself: right for most of them, and what an unfinished piece of code is shown with."""
     return highlighted(line, lexer)[0] if len(line) < TOO_LONG else ((line, ""),)

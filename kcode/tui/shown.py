@@ -57,7 +57,7 @@ def call_title(block: Call, width: int, now: float) -> Line:
     """Glyph, title, and in words how it stands."""
     look, note = STATE_LOOKS.get(block.state, "faint"), _note(block, now)
     note_look = "faint" if block.state == "ok" else look
-    title = (one_line(block.title) or block.name, "faint" if block.state in ("writing", "waiting") else "")
+    title = (one_line(block.title or block.name), "faint" if block.state in ("writing", "waiting") else "")
     left = one_row([title], max(width - cells(note) - 4, 8))
     return one_row(
         [(f"{GLYPHS[block.state]} ", look), *left.runs, ("  " * bool(note), ""), (note, note_look)], width

@@ -43,7 +43,7 @@ def test_all_text_of_a_block_is_printable(block: Block) -> None:
     assert headed(block).replace("\n", "").isprintable()
 
 
-@given(blocks(), st.booleans(), st.integers(12, 80))
+@given(blocks(), st.booleans(), st.integers(20, 100))
 def test_every_line_of_a_block_is_printable_and_fits(block: Block, is_unfolded: bool, width: int) -> None:
     for line in view_of(block, is_unfolded).laid_out(width):
         assert line.text.isprintable()
