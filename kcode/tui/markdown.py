@@ -10,13 +10,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-
-from markdown_it import MarkdownIt
-from markdown_it.tree import SyntaxTreeNode
+from typing import TYPE_CHECKING
 
 from kcode.tui.flow import Line, Run
+from kcode.tui.highlight import lexer_named
 from kcode.tui.pieces import Code, Item, Items, Piece, Quote, Rule, Text, unfinished_code_lines
 from kcode.tui.table import Cell, Table
+
+# The parser is imported where it is used: the first frame does not wait for it.
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.tree import SyntaxTreeNode
 
 _FENCE = re.compile(r"( {0,3})(`{3,}(?=[^`\n]*\n)|~{3,})[ ]*([^\s`]*)[^\n]*\n")
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
@@ -154,13 +158,23 @@ def _closing(mark: str, least: int) -> re.Pattern[str]:
     return re.compile(rf"^ {{0,3}}{mark}{{{least},}} *$", re.MULTILINE)
 
 
+def make_ready() -> None:
+    """Import what the first text will need."""
+    lexer_named("python")
+    _tree("")
+
+
 @cache
-def _parser() -> MarkdownIt:
+def _parser() -> "MarkdownIt":
+    from markdown_it import MarkdownIt
+
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": 40})
     return parser.enable(["table", "strikethrough"]).disable(["reference", "entity"])
 
 
-def _tree(text: str) -> list[SyntaxTreeNode]:
+def _tree(text: str) -> "list[SyntaxTreeNode]":
+    from markdown_it.tree import SyntaxTreeNode
+
     return SyntaxTreeNode(_parser().parse(text)).children
 
 
@@ -170,7 +184,7 @@ def _offset(text: str, start: int, rows: int) -> int:
     return start
 
 
-def _top(node: SyntaxTreeNode, known: Block | None) -> Iterator[Block]:
+def _top(node: "SyntaxTreeNode", known: Block | None) -> Iterator[Block]:
     """`known`: the same item, when the ones before it were still there."""
     if node.type not in ("bullet_list", "ordered_list"):
         yield Block(_piece(node), _row(node), 1)
@@ -180,11 +194,11 @@ def _top(node: SyntaxTreeNode, known: Block | None) -> Iterator[Block]:
         yield Block(item, _row(child), 0 if place or known else 1, number)
 
 
-def _row(node: SyntaxTreeNode) -> int:
+def _row(node: "SyntaxTreeNode") -> int:
     return node.map[0] if node.map else 0
 
 
-def _piece(node: SyntaxTreeNode) -> Piece:
+def _piece(node: "SyntaxTreeNode") -> Piece:
     match node.type:
         case "paragraph":
             return Text(_inline(node.children[0]))
@@ -204,7 +218,7 @@ def _piece(node: SyntaxTreeNode) -> Piece:
             return Text((((node.content, ""),),))
 
 
-def _numbered(node: SyntaxTreeNode, first: int | None) -> Iterator[tuple[int | None, Item]]:
+def _numbered(node: "SyntaxTreeNode", first: int | None) -> Iterator[tuple[int | None, Item]]:
     """The items; those of a numbered list with their numbers, from `first` or from what it says itself."""
     number = (
         None
@@ -230,7 +244,7 @@ def _task(mark: str, pieces: tuple[Piece, ...]) -> Item:
             return Item(mark, pieces)
 
 
-def _table(node: SyntaxTreeNode) -> Table:
+def _table(node: "SyntaxTreeNode") -> Table:
     rows = [row.children for part in node.children for row in part.children]
     head, *body = [tuple(_inline(cell.children[0]) for cell in row) for row in rows]
     return Table(head, tuple(body), tuple(_side(str(cell.attrs.get("style", ""))) for cell in rows[0]))
@@ -240,7 +254,7 @@ def _side(style: str) -> str:
     return style.rpartition(":")[2] or "left"
 
 
-def _inline(node: SyntaxTreeNode, look: str = "") -> Cell:
+def _inline(node: "SyntaxTreeNode", look: str = "") -> Cell:
     """Rows of runs: one, and one more for each line break."""
     rows: list[list[Run]] = [[]]
     for text, style in _runs(node, look):
@@ -254,7 +268,7 @@ def _inline(node: SyntaxTreeNode, look: str = "") -> Cell:
 _LOOKS = {"strong": "strong", "em": "em", "s": "strike", "link": "link"}
 
 
-def _runs(node: SyntaxTreeNode, look: str) -> Iterator[Run]:
+def _runs(node: "SyntaxTreeNode", look: str) -> Iterator[Run]:
     for child in node.children:
         match child.type:
             case "text" | "text_special":
@@ -275,7 +289,7 @@ def _runs(node: SyntaxTreeNode, look: str) -> Iterator[Run]:
                     yield from _address(child, look)
 
 
-def _address(link: SyntaxTreeNode, look: str) -> Iterator[Run]:
+def _address(link: "SyntaxTreeNode", look: str) -> Iterator[Run]:
     address = str(link.attrs.get("href", ""))
     if address and "".join(text for text, _ in _runs(link, "")) != address.removeprefix("mailto:"):
         yield f" ({address})", f"{look} url".strip()

@@ -13,6 +13,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from kcode.events import Event
+from kcode.tui import markdown
 from kcode.tui.block import Block, Replied
 from kcode.tui.blocks import BlockView, Gap, ToolBlock, view_of
 from kcode.tui.looks import LOOKS, LOOKS_CSS
@@ -71,6 +72,7 @@ class Transcript(Vertical):
 
     def on_mount(self) -> None:
         self._clock = self.set_interval(1, self._tick, pause=True)
+        self.call_after_refresh(markdown.make_ready)
 
     # What can be done with it
 
