@@ -9,7 +9,7 @@ LOCK := $(V)/bin/uv pip compile --quiet --universal --python-version 3.11 --gene
 # A path to somebody else's modules must not get into our interpreter.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: demo test check fix quick bench lock clean
+.PHONY: demo test check fix quick bench pictures lock clean
 
 demo: $(V)/runtime
 	@$(V)/bin/kcode demo --headless
@@ -38,6 +38,11 @@ quick: $(V)/dev
 
 bench: $(V)/runtime
 	@$(V)/bin/python -m benchmarks
+
+# The only thing that is installed without hashes: nobody but a maintainer needs it.
+pictures: $(V)/dev
+	@$(PIP) install --no-build-isolation --editable '.[pictures]'
+	@$(V)/bin/python -m docs.pictures.make
 
 # Keeps the pins that still fit; `make lock UPGRADE=1` takes the newest of everything.
 lock: $(V)/bin/python
