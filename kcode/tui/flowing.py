@@ -59,6 +59,11 @@ class Flowing(Widget):
             self._strips.clear()
             self.refresh()
 
+    def row_of(self, needle: str, width: int) -> int:
+        """The first row with this case-folded text, where the widget is so wide with all that is around it; else 0."""
+        lines = self.lines(max(width - self.gutter.width, 1))
+        return next((row for row, line in enumerate(lines) if needle in line.text.casefold()), 0)
+
     # What Textual asks
 
     def get_content_width(self, container: Size, viewport: Size) -> int:

@@ -24,7 +24,8 @@ from kcode.events import (
 )
 from kcode.messages import Change, Message, Prompt, Reply, Todo, ToolCall, ToolResult
 from kcode.tui.blocks import BlockView, ReplyBlock, ToolBlock
-from kcode.tui.transcript import FEW, MOST, Transcript
+from kcode.tui.shelf import FEW, MOST
+from kcode.tui.transcript import Transcript
 from kcode.tui.viewer import Viewer
 from tests.tui.screen import Frame, shown, until
 
@@ -289,6 +290,17 @@ async def test_a_search_jumps_to_the_newest_and_then_to_older_ones(host: Hosted)
         host.transcript.find_next()
     assert "❯ prompt 129" in await host.rows()
     assert host.transcript.search("nowhere") == 0
+
+
+async def test_what_was_found_or_looked_at_may_vanish(host: Hosted) -> None:
+    await host.show(*map(said, range(150)), text("needle\n\n" * 60))
+    assert host.transcript.search("needle") == 1
+    await host.text()
+    host.transcript.point(-1)
+    await host.show(TaskEnded(task=MAIN, outcome="cancelled", text="Cancelled."))
+    host.transcript.find_next()
+    host.transcript.page(1)
+    assert (await host.rows())[-1] == "! Cancelled."
 
 
 async def test_a_search_unfolds_what_it_finds_and_marks_it(host: Hosted) -> None:
