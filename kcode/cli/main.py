@@ -51,7 +51,9 @@ def _guarded(arguments: list[str]) -> int:
 
 
 def _say(words: str, code: int) -> int:
-    print(f"kcode: {words}", file=sys.stderr)
+    from kcode.visible import visible
+
+    print(f"kcode: {visible(words)}", file=sys.stderr)
     return code
 
 

@@ -21,6 +21,7 @@ from kcode.cli.start import Started, start
 from kcode.errors import BadInput, KcodeError, ProviderError, TimeLimit
 from kcode.llm import transport
 from kcode.spend.receipt import Receipt
+from kcode.visible import visible
 
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 """Each cancels the work; the exit code says which it was. A second one ends the process at once."""
@@ -121,7 +122,7 @@ class _Run:
     def _listen(self) -> None:
         session = self.started.session
         for notice in self.started.notices:
-            print(f"! {notice}", file=sys.stderr)
+            print(f"! {visible(notice)}", file=sys.stderr)
         session.listen(self.receipt)
         if self.options.output_format == "stream-json":
             session.listen(JsonLines(sys.stdout, self.receipt, self._nobody_reads))
@@ -134,13 +135,14 @@ class _Run:
             ended = result(self.receipt, session=session, outcome=outcome, text=answer, exit_code=exit_code)
             print(json.dumps(ended), flush=True)
         elif exit_code == 0:
-            print(answer, flush=True)
+            print(file=sys.stderr)
+            print(visible(answer) if sys.stdout.isatty() else answer, flush=True)
         else:
-            print(f"kcode: {answer}", file=sys.stderr)
+            print(f"kcode: {visible(answer)}", file=sys.stderr)
         if self.options.output_file and exit_code == 0:
             self.options.output_file.write_text(answer + "\n", encoding="utf-8")
         if self.options.output_format == "text":
-            print(f"── {self.receipt.line()}", file=sys.stderr)
+            print(f"── {visible(self.receipt.line())}", file=sys.stderr)
             if not self.options.ephemeral:
                 print(f"   go on: kcode -r {session}", file=sys.stderr)
 

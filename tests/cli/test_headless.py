@@ -1,10 +1,17 @@
 import io
 import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
 
 from kcode.cli.headless import DIFF_LINES, JsonLines, Progress, result
 from kcode.events import MessageAdded, OutputArrived, Retrying, Spend, Spent, TextArrived, ToolStarted
 from kcode.messages import Change, Reply, ToolCall, ToolResult, Usage
+from kcode.scripted import ScriptedProvider
 from kcode.spend.receipt import Receipt
+from tests.playing import MODEL, say, scenario, settings_for
 
 SPENT = Spent(
     task="main",
@@ -86,3 +93,22 @@ def test_the_result_says_why_it_ended_and_what_it_cost() -> None:
     assert ended["reason"] == "done" and ended["cost"] == "$0.0001"
     assert ended["spend"] == {"micro_dollars": 60, "is_estimate": False, "unknown_requests": 0}
     assert ended["usage"]["fresh"] == 10 and ended["requests"] == 1
+
+
+def test_an_answer_on_a_terminal_is_shown_without_its_escape_sequences(repository: Path) -> None:
+    evil = "done \x1b]52;c;b3duZWQ=\x07 \u202e"
+    with ScriptedProvider(scenario(say(evil))) as provider:
+        sets = [part for one in settings_for(provider) for part in ("--set", one)]
+        main = "import sys; from kcode.cli.main import main; sys.exit(main())"
+        command = [sys.executable, "-c", main, "-p", "go", "--ephemeral", "-m", MODEL, *sets]
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+        mine, its = pty.openpty()
+        with os.fdopen(mine, "rb", buffering=0) as terminal:
+            process = subprocess.Popen(
+                command, cwd=repository, stdin=subprocess.DEVNULL, stdout=its, stderr=its, env=environment
+            )
+            os.close(its)
+            assert process.wait(60) == 0
+            shown = terminal.read(65536).decode()
+    assert "done ⟨U+001B⟩]52;c;b3duZWQ=⟨U+0007⟩ ⟨U+202E⟩" in shown
+    assert "\x1b]" not in shown and "\x07" not in shown
