@@ -18,6 +18,9 @@ Anything else is a bug, and is logged with its traceback.
 
 from typing import ClassVar, Literal
 
+CANCELLED, NOBODY_READS = 130, 141
+"""Exit codes that no error carries: the user's Ctrl-C, and a reader of the output who went away."""
+
 ProviderTrouble = Literal[
     "unreachable",  # no connection, DNS, TLS, or the connection was lost before an answer
     "timeout",  # connected, but silent

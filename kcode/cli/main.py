@@ -9,7 +9,7 @@ import sys
 
 from kcode import __version__
 
-FAILED, CANCELLED, NOBODY_READS = 1, 130, 141
+FAILED = 1
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -25,7 +25,7 @@ def _guarded(arguments: list[str]) -> int:
     import click
 
     from kcode.cli.root import kcode
-    from kcode.errors import KcodeError
+    from kcode.errors import CANCELLED, NOBODY_READS, KcodeError
 
     _write_anything()
     try:

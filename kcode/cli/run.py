@@ -13,12 +13,11 @@ from kcode.agent.loop import outcome_of
 from kcode.cli import prompt_text
 from kcode.cli.dialogue import Answer, Cancel, Command, Say, Switch, commands
 from kcode.cli.headless import JsonLines, Progress, result
-from kcode.cli.main import NOBODY_READS
 from kcode.cli.options import RunOptions
 from kcode.cli.prompt_text import Text
 from kcode.cli.shape import Shape
 from kcode.cli.start import Started, start
-from kcode.errors import BadInput, KcodeError, ProviderError, TimeLimit
+from kcode.errors import NOBODY_READS, BadInput, KcodeError, ProviderError, TimeLimit
 from kcode.llm import transport
 from kcode.spend.receipt import Receipt
 from kcode.visible import visible
