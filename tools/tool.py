@@ -10,7 +10,7 @@ import pkgutil
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_origin
 
@@ -137,12 +137,19 @@ class Toolbox(dict[str, type[Tool]]):
 
     def schemas(self) -> tuple[dict[str, Any], ...]:
         """The tools in the wire format of OpenAI, no word too many: they are paid for with every request."""
-        return tuple(
-            {
-                "type": "function",
-                "function": {"name": name, "description": _prose(tool), "parameters": _parameters(tool)},
-            }
-            for name, tool in self.items()
+        return tuple(json.loads(self._written))
+
+    @cached_property
+    def _written(self) -> str:
+        """As text, so that each request gets its own: pydantic takes milliseconds to make them."""
+        return json.dumps(
+            [
+                {
+                    "type": "function",
+                    "function": {"name": name, "description": _prose(tool), "parameters": _parameters(tool)},
+                }
+                for name, tool in self.items()
+            ]
         )
 
     def open(self, call: ToolCall) -> Tool:
