@@ -1,0 +1,1 @@
+"""What kcode costs in tokens and time: `python -m benchmarks [name ...]`. Times are ratios, measured in one run."""

@@ -1,0 +1,28 @@
+"""`python -m benchmarks`: the three that every change should hold; by name also `screen`, which takes minutes."""
+
+import importlib
+import sys
+
+ALWAYS = ("first_request", "overhead", "startup")
+KNOWN = (*ALWAYS, "screen")
+
+
+def main() -> int:
+    names = sys.argv[1:] or ALWAYS
+    unknown = set(names) - set(KNOWN)
+    if unknown:
+        print(
+            f"There is no benchmark {', '.join(sorted(unknown))}. Known are {', '.join(KNOWN)}.",
+            file=sys.stderr,
+        )
+        return 2
+    sys.argv[1:] = []
+    failures = 0
+    for name in names:
+        print(f"== {name}", flush=True)
+        failures += bool(importlib.import_module(f"benchmarks.{name}").main())
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
