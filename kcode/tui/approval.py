@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -139,7 +140,7 @@ class ApprovalBar(Ask):
         yield Static(Content(f"asked because {safe(asked.reason)}"), classes="why")
         with VerticalScroll(classes="preview", can_focus=False):
             yield preview(asked)
-        yield Static(_keys(asked.always), classes="keys")
+        yield Keys("yes, once", f"always: {safe(asked.always) or 'the like of it'}", "no, and what instead")
         yield Input(placeholder="No. What should it do instead? (Enter alone: just no)", compact=True)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -150,7 +151,7 @@ class ApprovalBar(Ask):
         if self.has_class("-writing") and event.key == "escape":
             event.stop()
             self.remove_class("-writing")
-            self.focus()
+            self._armed()
         else:
             super().on_key(event)
 
@@ -164,21 +165,36 @@ class ApprovalBar(Ask):
         self.answer("always")
 
     def action_no(self) -> None:
+        self.border_subtitle = "Enter says no · Esc back"
         self.write()
 
     def action_scroll(self, lines: int) -> None:
         self.query_one(".preview", VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
-def _keys(always: str) -> Content:
-    return Content.assemble(
-        (" 1 ", "reverse"),
-        " yes, once    ",
-        (" 2 ", "reverse"),
-        f" always: {safe(always) or 'the like of it'}    ",
-        (" 3 ", "reverse"),
-        " no, and what instead",
-    )
+class Keys(Widget):
+    """What digits answer: in a line where it fits, else each in its own."""
+
+    DEFAULT_CSS = "Keys { height: auto; }"
+
+    def __init__(self, *answers: str) -> None:
+        super().__init__(classes="keys")
+        self._answers = [
+            Content.assemble((f" {digit} ", "reverse"), f" {one_line(text)}")
+            for digit, text in enumerate(answers, 1)
+        ]
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self._lines(width))
+
+    def render(self) -> Content:
+        return Content("\n").join(self._lines(self.content_size.width))
+
+    def _lines(self, width: int) -> list[Content]:
+        line = Content("    ").join(self._answers)
+        if line.cell_length <= width:
+            return [line]
+        return [answer.truncate(width, ellipsis=True) for answer in self._answers]
 
 
 def preview(asked: ApprovalAsked) -> Widget:

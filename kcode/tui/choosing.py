@@ -20,6 +20,7 @@ from kcode.spend.prices import PriceRow, cost
 from kcode.tui import themes
 from kcode.tui.choices import Choice
 from kcode.tui.desk import Desk
+from kcode.tui.plain import counted
 from kcode.tui.safe import one_line
 from kcode.tui.words import Chosen, Opened, Wish
 
@@ -263,7 +264,7 @@ async def _offer_sessions(desk: Desk) -> None:
         Choice(
             info.id,
             one_line(info.title) or "(nothing was said)",
-            f"{_when(info.updated)} · {info.prompts} prompts",
+            f"{_when(info.updated)} · {counted(info.prompts, 'prompt')}",
             detail=info.id,
             is_current=info.id == opened.session,
         )

@@ -128,7 +128,7 @@ def _head(reason: str) -> Content:
     return Content.assemble(
         ("k c o d e\n\n", "bold $text-accent"),
         "Your own keys, every cent in view.\n",
-        (safe(reason), "$text-muted"),
+        (safe(reason).split(". ")[0].rstrip(".") + ".", "$text-muted"),  # what can be done is the list
     )
 
 

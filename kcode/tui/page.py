@@ -36,7 +36,7 @@ class Table(Widget):
         widest = max((len(name) for name, _ in self._rows), default=0)
         room = width - widest - 2
         if room < NARROW:  # one below the other
-            widest, room = 0, width
+            widest, room = 0, width - 2
         return [line for name, text in self._rows for line in _row(name, text, widest, room)]
 
 

@@ -24,6 +24,7 @@ from kcode.tui.flow import Line, one_row
 from kcode.tui.flowing import Flowing
 from kcode.tui.looks import LOOKS, LOOKS_CSS
 from kcode.tui.page import Table
+from kcode.tui.plain import counted
 from kcode.tui.safe import one_line, safe
 from kcode.tui.status import gauge
 
@@ -71,7 +72,8 @@ def cost_page(meter: Meter, price_of: Callable[[str], PriceRow | None]) -> Conte
     lines = [
         Content.assemble(
             (str(reading.session), "bold"),
-            f"   {reading.session.requests} requests   ↑{tokens(usage.input)} ↓{tokens(usage.output)} tokens",
+            f"   {counted(reading.session.requests, 'request')}",
+            f"   ↑{tokens(usage.input)} ↓{tokens(usage.output)} tokens",
         ),
         Content.styled(_saved(meter, price_of), "$text-muted"),
         *_budget_lines(meter),
@@ -86,7 +88,7 @@ def cost_page(meter: Meter, price_of: Callable[[str], PriceRow | None]) -> Conte
     lines += [
         Content.styled("By minute", "bold $text-accent"),
         Content.assemble(
-            sparkline(minutes), (f"  the last {MINUTES}; at most {most}, now {now}", "$text-muted")
+            sparkline(minutes), (f"  the last {MINUTES}: at most {most}, now {now}", "$text-muted")
         ),
     ]
     return Content("\n").join(lines)
@@ -116,14 +118,14 @@ def _bars(groups: dict[str, Total], widest: int) -> list[Content]:
             name.ljust(widest),
             str(total),
             gauge(total.micro_dollars / most, BAR),
-            f"{total.requests} requests",
+            counted(total.requests, "request"),
             f"↑{tokens(total.usage.input)}",
             f"↓{tokens(total.usage.output)}",
             f"{total.cache_share:.0%} cached",
         ]
         for name, total in groups.items()
     ]
-    return [Content(line) for line in table(rows, left=frozenset({0, 2}))]
+    return [Content(line) for line in table(rows, left=frozenset({0, 2, 3}))]
 
 
 def sparkline(values: Sequence[int]) -> str:
@@ -182,12 +184,11 @@ def context_page(
     parts: Sequence[context.Part], tools: Sequence[context.Part], reading: Reading, price: PriceRow | None
 ) -> Content:
     whole = sum(part.tokens for part in parts) or 1
-    most = max((part.tokens for part in parts), default=1) or 1
     rows = [
         [
             part.name,
             f"~{tokens(part.tokens)}",
-            gauge(part.tokens / most, BAR),
+            gauge(part.tokens / whole, BAR),
             f"{part.tokens / whole:.0%}",
             _rent(part.tokens, price),
             part.detail,

@@ -12,7 +12,9 @@ from textual.widgets import Input, Static
 
 from kcode.tui.choices import Choice, Choices
 
-ROWS = 10
+ROWS, LEAST = 10, 3
+AROUND = 14
+"""Rows of the screen that a list leaves to everything else, as long as it has its least."""
 NARROWED = 500
 """Rows that are offered at most."""
 
@@ -53,9 +55,10 @@ class Picker(Vertical):
         self.border_title = title
         self.border_subtitle = keys or "Enter takes · Esc leaves"
         self._rows = rows
-        self._list = Choices(ROWS)
+        self._list = Choices()
 
     def compose(self) -> ComposeResult:
+        self._list = Choices(max(min(ROWS, self.screen.size.height - AROUND), LEAST))
         yield Input(placeholder="type to narrow", compact=True)
         yield self._list
         yield Static(classes="detail", markup=False)

@@ -75,7 +75,7 @@ def _note(block: Call, now: float) -> str:
         case "running":
             return f"running{_seconds(block.began, now, 0)}"
         case "ok":
-            return _size(block) + _seconds(block.began, block.ended, 1)
+            return f"{_size(block)}{_seconds(block.began, block.ended, 1)}".strip()
         case "failed":
             return "failed" + _seconds(block.began, block.ended, 1)
 

@@ -40,6 +40,8 @@ class Cell:
 
 
 GAP = "  "
+BESIDE = 13
+"""Columns beside what goes on and the hint: a glyph, a time, gaps."""
 
 
 def fitted(cells: Sequence[Cell], width: int) -> list[Cell]:
@@ -201,9 +203,10 @@ class Activity(Line):
             return ([Cell(self.hint)] if self.hint else []), []
         seconds = time.monotonic() - self.since
         frame = SPINNER[int(seconds * 10) % len(SPINNER)]
+        room = self.content_size.width - len(self.hint) - BESIDE
         left = [
             Cell(frame, "$text-accent", 9),
-            Cell(self.doing, "$text", 8),
+            Cell(Content(self.doing).truncate(max(room, 8), ellipsis=True).plain, "$text", 8),
             Cell(duration(seconds), weight=5, width=6),
         ]
         return left, [Cell(self.hint, weight=4)] if self.hint else []
