@@ -23,6 +23,7 @@ from rich.segment import Segment
 from rich.text import Text
 from textual import events
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from docs.pictures.paint import DARK, LIGHT, Look, save
 from kcode.cli import demo
@@ -78,12 +79,19 @@ async def approve(pilot: Pilot[int]) -> None:
     await pilot.pause()
 
 
+async def settled(pilot: Pilot[int]) -> None:
+    """All is painted, and no cursor blinks."""
+    for box in pilot.app.screen.query(Input):
+        box.cursor_blink = False
+    await pilot.pause(SETTLED)
+
+
 async def task_done(pilot: Pilot[int], screen: KcodeApp) -> None:
     await until(pilot, lambda: screen.talk.state.opened)
     await say(pilot, demo.PROMPT)
     await until_shown(pilot, "6 steps", 30)
     await until(pilot, lambda: not screen.talk.state.is_working)
-    await pilot.pause(SETTLED)
+    await settled(pilot)
 
 
 async def task(shot: Shot, size: tuple[int, int] = (120, 42)) -> None:
@@ -120,7 +128,7 @@ async def page(shot: Shot, command: str, seen: str, *keys: str) -> None:
         await say(pilot, command)
         await until_shown(pilot, seen)
         await pilot.press(*keys)
-        await pilot.pause(SETTLED)
+        await settled(pilot)
         shot(screen)
 
 
@@ -148,10 +156,10 @@ async def light(shot: Shot) -> None:
         shot(screen, look=LIGHT)
 
 
-async def first_run(shot: Shot, size: tuple[int, int] = (110, 26)) -> None:
+async def first_run(shot: Shot, size: tuple[int, int] = (110, 24)) -> None:
     async with app(size, models=()) as (pilot, screen):
         await until_shown(pilot, "Which model")
-        await pilot.pause(SETTLED)
+        await settled(pilot)
         shot(screen)
 
 
@@ -162,7 +170,7 @@ async def first_run_small(shot: Shot) -> None:
 async def welcome(shot: Shot) -> None:
     async with app((120, 36), permission_mode="ask") as (pilot, screen):
         await until(pilot, lambda: screen.talk.state.opened)
-        await pilot.pause(SETTLED)
+        await settled(pilot)
         shot(screen)
 
 
