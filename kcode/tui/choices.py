@@ -70,6 +70,11 @@ class Choices(Widget):
     def chosen(self) -> Choice | None:
         return self._rows[self._at] if self._rows else None
 
+    @property
+    def below(self) -> int:
+        """How many rows follow those that are seen."""
+        return max(len(self._rows) - self._top - self._most, 0)
+
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return min(len(self._rows), self._most)
 

@@ -53,7 +53,7 @@ class Picker(Vertical):
     def __init__(self, title: str, rows: Sequence[Choice], keys: str = "") -> None:
         super().__init__()
         self.border_title = title
-        self.border_subtitle = keys or "Enter takes · Esc leaves"
+        self._keys = keys or "Enter takes · Esc leaves"
         self._rows = rows
         self._list = Choices()
 
@@ -93,6 +93,8 @@ class Picker(Vertical):
     def _tell_detail(self) -> None:
         chosen = self._list.chosen
         self.query_one(".detail", Static).update(Content(chosen.detail if chosen else "nothing like that"))
+        below = self._list.below
+        self.border_subtitle = f"{below} more below · {self._keys}" if below else self._keys
 
 
 def narrowed(query: str, rows: Sequence[Choice]) -> list[Choice]:
