@@ -264,7 +264,7 @@ async def test_a_silent_provider_is_hung_up_on(wire: WireName, repository: Path)
     acted = script("Silence in mid-answer", request=1)
     with playing(acted, repository, wire, set=SETTINGS) as play:
         await seen(acted, repository, wire, play)
-        silent = play.provider.wait_for_hang_up(1)
+        silent = await asyncio.to_thread(play.provider.wait_for_hang_up, 1)
         assert silent.hung_up is not None and silent.first_byte is not None
         assert SILENCE <= silent.hung_up - silent.first_byte < SILENCE + 1
 
