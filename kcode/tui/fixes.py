@@ -9,6 +9,7 @@ from textual import events
 from textual._xterm_parser import XTermParser
 from textual.app import App, ReturnType
 from textual.drivers import linux_driver
+from textual.keys import Keys
 from textual.message import Message
 
 LAG = 8
@@ -101,15 +102,19 @@ def _feed(self: XTermParser, data: str) -> Iterable[Message]:
 
 
 def _keys(self: XTermParser, sequence: str, alt: bool = False) -> Iterable[events.Key]:
-    """Alt+Enter arrives as Enter and would send (#6378, #6663), xterm's Shift+Enter as a key without a name, Caps Lock
-    as a letter (#6417), and a shifted key of kitty's protocol raises ValueError (langchain-ai/deepagents#3855)."""
+    """Alt+Enter arrives as Enter and would send (#6378, #6663), Alt+P is also typed as p where text is taken, xterm's
+    Shift+Enter arrives as a key without a name, Caps Lock as a letter (#6417), and a shifted key of kitty's protocol
+    raises ValueError (langchain-ai/deepagents#3855)."""
     if alt and sequence in ("\r", "\n"):
         sequence = f"\x1b{sequence}"
     if sequence in NEWLINE_KEYS:
         yield events.Key(NEWLINE_KEYS[sequence], None)
         return
+    nothing = events.Key(Keys.Ignore, sequence)
     try:
-        keys = list(_original_keys(self, sequence, alt))
+        for key in _original_keys(self, sequence, alt):
+            if key.key.startswith("alt+"):
+                key = events.Key(key.key, None)
+            yield nothing if key.key.rpartition("+")[2] in LOCKS else key
     except ValueError:
-        return
-    yield from (key for key in keys if key.key.rpartition("+")[2] not in LOCKS)
+        yield nothing
