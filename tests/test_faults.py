@@ -119,7 +119,7 @@ async def seen(script: Json, repository: Path, wire: WireName, play: Play) -> Se
         except KcodeError as error:
             found.error = error
     found.rows = play.started.ledger.rows(session=play.session.id)
-    assert_nothing_is_lost(found, repository)
+    await asyncio.to_thread(assert_nothing_is_lost, found, repository)
     return found
 
 
