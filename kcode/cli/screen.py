@@ -35,6 +35,7 @@ def door_for(options: RunOptions, demo: Callable[[], int] | None = None, note: s
         max_time=options.max_time,
         demo=demo,
         keeps_sessions=not options.ephemeral,
+        asks_trust=not options.safe_mode,
     )
 
 

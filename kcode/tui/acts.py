@@ -72,7 +72,7 @@ def trust_folder(desk: Desk, _: str = "") -> None:
         desk.notice(f"{root} is trusted already. `kcode trust` takes it back.")
         return
     trust.trust(root)
-    desk.notice("This folder is trusted: its settings and modes take effect with the next session (/new).")
+    desk.notice("This folder is trusted: what it brings takes effect with the next session (/new).")
 
 
 def export_talk(desk: Desk, name: str) -> None:

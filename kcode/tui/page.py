@@ -17,6 +17,13 @@ NARROW = 24
 """Columns that the texts of a table want beside its names."""
 
 
+class Text(Static):
+    """Text that is safe to show, as it is."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(Content(text))
+
+
 class Table(Widget):
     """Two columns: names, and what is said of each, wrapped beside its name."""
 

@@ -15,10 +15,11 @@ from textual.widget import Widget
 from kcode.agent.session import MAIN
 from kcode.errors import KcodeError
 from kcode.events import BaseEvent, Event, MessageAdded, Noticed, TaskEnded, TextArrived, ToolStarted
+from kcode.settings import project_file
 from kcode.spend.meter import Meter
 from kcode.tools.commands.git import GitError, git
 from kcode.tools.files.listing import files_of
-from kcode.tui import choosing, commands, pages
+from kcode.tui import choosing, commands, pages, trusting
 from kcode.tui.approval import Ask
 from kcode.tui.attached import images_in
 from kcode.tui.bottom import Bottom
@@ -144,7 +145,12 @@ class Talk(Screen[None]):
         self._receipts = Receipts(MAIN)
         self.remove_class("-talking")
         self._show(opened.past)
-        self._show([Noticed(task=MAIN, text=notice) for notice in opened.notices])
+        is_asked = self.door.asks_trust and trusting.is_to_be_asked(opened.root)
+        if is_asked:
+            trusting.ask(self)
+        brought = str(project_file(opened.root))  # the card says what the notice would say
+        notices = [text for text in opened.notices if not (is_asked and text.startswith(brought))]
+        self._show([Noticed(task=MAIN, text=notice) for notice in notices])
         self.work(self._look_at_branch())
         if self._is_first and self.door.prompt:
             self.engine.say(self.door.prompt, self.door.images)

@@ -64,6 +64,8 @@ class Door:
     demo: Callable[[], int] | None = None
     """Shows the program without any key, on a screen of its own; None where this already is that."""
     keeps_sessions: bool = True
+    asks_trust: bool = True
+    """Whether to ask about what the folder brings."""
 
 
 @dataclass(frozen=True, slots=True)
