@@ -11,7 +11,7 @@ unexport PYTHONPATH PYTHONHOME
 
 .PHONY: demo test check fix quick bench pictures lock clean
 
-demo: $(V)/runtime
+demo: $(V)/dev # for pytest, which the demo runs where it is there
 	@$(V)/bin/kcode demo --headless
 
 # Everything after the linters is pytest, so that its summary is the last thing to be read.
