@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
             del os.environ[name]
     os.environ.update(GIT_WITHOUT_THE_USER, PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring")
     sys.addaudithook(refuse_the_network)
+    # A shell's background jobs ignore Ctrl-C, and so would every program that a test starts and then interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     hypothesis.settings.register_profile("here", deadline=None)
     hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
     hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
