@@ -26,7 +26,12 @@ def test_a_transcript_is_bounded_and_keeps_the_first_prompt_and_the_newest_part(
 
 
 def test_the_summary_holds_what_kcode_knows_for_sure() -> None:
-    messages: list[Message] = [Prompt(text="mend"), CALLED, result("ok", "b.py", "a.py"), result("ok", "a.py")]
+    messages: list[Message] = [
+        Prompt(text="mend"),
+        CALLED,
+        result("ok", "b.py", "a.py"),
+        result("ok", "a.py"),
+    ]
     text = summary.assembled(" We found it. ", messages, [Todo(text="test", state="doing")], "Mode: Code.")
     assert "We found it." in text
     assert "Files changed: a.py, b.py" in text
