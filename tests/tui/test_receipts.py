@@ -22,7 +22,7 @@ def receipts(*events: Event) -> list[str]:
 def test_each_turn_ends_with_what_it_cost() -> None:
     change = Change(path="a.py", diff="", added=2, removed=1)
     result = MessageAdded(task="main", message=ToolResult(call_id="c", text="", changes=(change,)))
-    turn = [PROMPT, spent(20_000), REPLY, result, spent(5_000), REPLY, END]
+    turn: list[Event] = [PROMPT, spent(20_000), REPLY, result, spent(5_000), REPLY, END]
     assert receipts(*turn, PROMPT, spent(1_000), REPLY, END) == [
         "$0.0250 · 2 steps · ↑8k (75% cached) ↓100 · 1 file +2 -1",
         "$0.0010 · 1 step · ↑4k (75% cached) ↓50",
