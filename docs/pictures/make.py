@@ -40,6 +40,8 @@ HERE = Path(__file__).parent
 ALLOWED = 'permissions.allow=["command(python -m *)"]'
 COLUMNS = 121
 """Of the terminal of `kcode run`."""
+PATIENCE = 60
+"""Seconds for a scene to get there, on a busy machine."""
 SETTLED = 0.6
 """Seconds until every part of the screen shows what happened; the meter is painted at a pace of its own."""
 LARGEST = 150_000
@@ -74,7 +76,7 @@ async def say(pilot: Pilot[int], text: str) -> None:
 
 
 async def approve(pilot: Pilot[int]) -> None:
-    await until_shown(pilot, "May it?")
+    await until_shown(pilot, "May it?", PATIENCE)
     await asyncio.sleep(max(GRACE, PAUSE) + 0.3)
     await pilot.pause()
 
@@ -89,7 +91,7 @@ async def settled(pilot: Pilot[int]) -> None:
 async def task_done(pilot: Pilot[int], screen: KcodeApp) -> None:
     await until(pilot, lambda: screen.talk.state.opened)
     await say(pilot, demo.PROMPT)
-    await until_shown(pilot, "6 steps", 30)
+    await until_shown(pilot, "6 steps", PATIENCE)
     await until(pilot, lambda: not screen.talk.state.is_working)
     await settled(pilot)
 
