@@ -55,7 +55,7 @@ def source_files() -> list[Path]:
     listed = subprocess.run(
         ["git", "ls-files", "*.py"], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout.splitlines()
-    unwanted = ("tests/", "benchmarks/", "kcode/cli/sample/")
+    unwanted = ("tests/", "benchmarks/", "docs/", "kcode/cli/sample/")
     names = [n for n in listed if n.startswith("tests/provider/") or not n.startswith(unwanted)]
     return [ROOT / name for name in names if (ROOT / name).is_file()]
 

@@ -35,6 +35,7 @@ def command(context: click.Context, headless: bool, keep: Path | None, wire: str
         repository = keep or Path(home) / "shop"
         make_repository(repository)
         os.environ["KCODE_HOME"] = str(Path(home) / "home")  # the user's ledger holds no play money
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # what else is installed here has no say in it
         os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
         on_screen = not headless and terminal.trouble() is None
         context.exit(show(repository, wire) if on_screen else play(repository, wire))
