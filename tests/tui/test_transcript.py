@@ -75,8 +75,8 @@ class Hosted:
 
     async def text(self) -> str:
         # A layout, what it brings into view, and the layout of that.
-        for _ in range(3):
-            await self.pilot.pause()
+        for _ in range(4):
+            await self.pilot.pause(0)
         return "\n".join(
             re.sub(r"[▁▂▃▄▅▆▇█▔]+$", "", row).strip() for row in shown(self.pilot.app).split("\n")
         ).strip()
