@@ -122,7 +122,7 @@ class Permissions:
             )
         if group == "read" or self.mode in ("edits", "auto") or (tool, "") in self._granted:
             return Decision("allow", f"it is in the workspace ({self.mode})")
-        return Decision("ask", "edits are asked for")
+        return Decision("ask", "edits need your yes")
 
     def _other(self, tool: str, group: Group, target: str) -> Decision:
         def first(rules: Iterable[Rule]) -> Rule | None:
@@ -208,7 +208,7 @@ class Permissions:
                 reason = surprise(words) if one.pattern else ""
                 if not reason:
                     return Decision("allow", f"the rule {one.text}")
-        return self._by_mode(tool, reason or "commands are asked for")
+        return self._by_mode(tool, reason or "commands need your yes")
 
     def _by_mode(self, tool: str, reason: str) -> Decision:
         """What no rule with a pattern is about."""

@@ -76,7 +76,7 @@ async def say(pilot: Pilot[int], text: str) -> None:
 
 
 async def approve(pilot: Pilot[int]) -> None:
-    await until_shown(pilot, "May it?", PATIENCE)
+    await until_shown(pilot, "Allow this?", PATIENCE)
     await asyncio.sleep(max(GRACE, PAUSE) + 0.3)
     await pilot.pause()
 

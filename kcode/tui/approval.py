@@ -128,7 +128,7 @@ class ApprovalBar(Ask):
         Binding("pageup", "scroll(-10)", "Page up", show=False),
         Binding("pagedown,space", "scroll(10)", "Page down", show=False),
     ]
-    heading = "May it?"
+    heading = "Allow this?"
 
     def __init__(self, asked: ApprovalAsked, idle: Callable[[], float], grace: float) -> None:
         super().__init__(asked, idle, grace)
@@ -137,10 +137,12 @@ class ApprovalBar(Ask):
     def compose(self) -> ComposeResult:
         asked = self.asked
         yield Static(Content.styled(one_line(asked.title), "bold"), classes="what")
-        yield Static(Content(f"asked because {safe(asked.reason)}"), classes="why")
+        yield Static(Content(f"Why: {safe(asked.reason)}"), classes="why")
         with VerticalScroll(classes="preview", can_focus=False):
             yield preview(asked)
-        yield Keys("yes, once", f"always: {safe(asked.always) or 'the like of it'}", "no, and what instead")
+        yield Keys(
+            "yes, once", f"always: {safe(asked.always) or 'the like of it'}", "no, and say what instead"
+        )
         yield Input(placeholder="No. What should it do instead? (Enter alone: just no)", compact=True)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

@@ -26,7 +26,7 @@ SLEEPS = lane("sleep", call("shell", command="echo begun; sleep 60"), {"text": "
 
 
 async def approve(run: Run, key: str = "y") -> None:
-    await run.sees("May it?")
+    await run.sees("Allow this?")
     await asyncio.sleep(max(GRACE, PAUSE) + 0.2)
     await run.press(key)
 
@@ -78,7 +78,7 @@ async def test_no_tells_the_model_what_to_do_instead(start: Start) -> None:
 async def test_an_edit_is_shown_as_a_diff_and_always_allows_the_next(start: Start) -> None:
     async with start(EDIT) as run:
         await run.type("edit it")
-        screen = await run.sees("May it?")
+        screen = await run.sees("Allow this?")
         assert "always: all edits in the workspace" in screen
         await approve(run, "a")
         await run.sees("Changed.")
@@ -88,12 +88,12 @@ async def test_an_edit_is_shown_as_a_diff_and_always_allows_the_next(start: Star
 async def test_a_message_that_is_typed_while_something_is_asked_answers_nothing(start: Start) -> None:
     async with start(COMMAND) as run:
         await run.type("list it")
-        await run.sees("May it?")
+        await run.sees("Allow this?")
         await run.type("yes 1 y")
         await run.sees("queued: yes 1 y")
         await asyncio.sleep(0.3)
         assert not (run.root / "made.txt").exists()
-        assert "May it?" in run.screen
+        assert "Allow this?" in run.screen
 
 
 async def test_escape_at_an_approval_stops_the_task(start: Start) -> None:
@@ -101,7 +101,7 @@ async def test_escape_at_an_approval_stops_the_task(start: Start) -> None:
         await run.type("list it")
         await approve(run, "escape")
         await run.sees("Cancelled.")
-        assert "May it?" not in run.screen
+        assert "Allow this?" not in run.screen
         assert not (run.root / "made.txt").exists()
 
 
@@ -492,7 +492,7 @@ async def test_text_of_the_model_cannot_play_tricks(start: Start) -> None:
 async def test_it_works_at_every_size(start: Start, size: tuple[int, int]) -> None:
     async with start(EDIT, size=size) as run:
         await run.type("edit it")
-        await run.sees("May it?")
+        await run.sees("Allow this?")
         screen = run.screen
         assert all(len(line) <= size[0] for line in screen.splitlines())
         assert "yes, once" in screen

@@ -24,7 +24,7 @@ def command(
         name="shell",
         title=f"Run {preview}",
         preview=preview,
-        reason="commands are asked for",
+        reason="commands need your yes",
         always=always,
     )
 
@@ -142,7 +142,7 @@ async def test_the_whole_command_is_shown_with_what_hides_in_it(stage: Stage) ->
     screen = stage.screen()
     assert "$ rm -rf /tmp/x # ⟨U+202E⟩cod⟨U+202C⟩ [bold]oo[/bold]" in screen
     assert "second line" in screen
-    assert "asked because commands are asked for" in screen
+    assert "Why: commands need your yes" in screen
     assert "always: exactly this call" in screen
 
 
@@ -179,7 +179,7 @@ async def test_when_the_task_is_stopped_nothing_is_asked_any_more(stage: Stage) 
     stage.questions.show([])
     await stage.pilot.pause()
     assert stage.questions.bar is None
-    assert "May it?" not in stage.screen()
+    assert "Allow this?" not in stage.screen()
 
 
 async def test_a_digit_takes_a_suggestion(stage: Stage) -> None:

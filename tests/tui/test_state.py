@@ -29,7 +29,7 @@ ASKED = ApprovalAsked(
     name="shell",
     title="Run x",
     preview="x",
-    reason="commands are asked for",
+    reason="commands need your yes",
 )
 SPENT = Spent(
     task="main",
