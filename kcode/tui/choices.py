@@ -20,6 +20,8 @@ class Choice:
     text: str
     hint: str = ""
     """In a quieter colour, at the right of the texts."""
+    brief: str = ""
+    """In place of the hint, where that does not fit."""
     detail: str = ""
     """Shown beneath the list while the row is chosen."""
     looked_up_by: str = ""
@@ -106,7 +108,9 @@ class Choices(Widget):
             (mark, "$text-success"),
         )
         room = max(widest + len(NO_MARKER) + 2 - text.cell_length, 0)
-        whole = text + " " * room + "  " + Content.styled(row.hint, "$text-muted")
+        left = width - text.cell_length - room - 2
+        hint = row.brief if row.brief and Content(row.hint).cell_length > left else row.hint
+        whole = text + " " * room + "  " + Content.styled(hint, "$text-muted")
         line = whole.truncate(width, ellipsis=True, pad=True)
         return line.stylize("$text-accent") if is_chosen else line
 

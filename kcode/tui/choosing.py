@@ -172,6 +172,7 @@ def model_rows(catalog: Catalog, chosen: Chosen, reading: Reading, current: str)
                 id,
                 one_line(id),
                 f"{_figures(facts)}{'' if can_be_used else '   no key'}",
+                brief=f"{_brief(facts)}{'' if can_be_used else '  no key'}",
                 detail="goes on: its cache is kept" if id == chosen.model else _cold(facts, reading),
                 looked_up_by="local" if facts.is_local else "key" if can_be_used else "",
                 is_current=id == current,
@@ -199,6 +200,14 @@ def _figures(facts: ModelFacts | None) -> str:
         return "unknown"
     window = tokens(facts.window) if facts.window else "?"
     return f"{window:>6}   {prices(facts.price)}"
+
+
+def _brief(facts: ModelFacts) -> str:
+    """`$3/$15`: in and out."""
+    row = facts.price
+    if row is None:
+        return "$?"
+    return f"{_money(row.input)}/{_money(row.output)}" if row.input or row.output else "$0"
 
 
 def prices(row: PriceRow | None) -> str:

@@ -3,7 +3,7 @@
 import difflib
 
 from kcode.errors import BadInput
-from kcode.tui import acts, choosing, pages
+from kcode.tui import acts, bill, choosing, pages
 from kcode.tui.desk import Command
 from kcode.tui.fuzzy import ranked
 
@@ -25,10 +25,10 @@ COMMANDS = (
     ),
     Command("models", "the models of all modes", choosing.choose_models),
     Command(
-        "cost", "what was spent, by mode, model and purpose", pages.show_cost, ("usage", "spend", "stats")
+        "cost", "what was spent, by mode, model and purpose", bill.show_cost, ("usage", "spend", "stats")
     ),
     Command("budget", "what the session may cost", acts.set_budget, ("limit",), takes="[2.50 | off]"),
-    Command("context", "what the next request sends, part by part", pages.show_context, ("tokens",)),
+    Command("context", "what the next request sends, part by part", bill.show_context, ("tokens",)),
     Command("compact", "replace the talk by a summary", acts.condense, ("summarize", "condense")),
     Command("diff", "what changed since the last commit", pages.show_diff, ("changes",)),
     Command("new", "a new session; this one is kept", acts.new_session, ("clear", "reset")),

@@ -16,6 +16,7 @@ from kcode.errors import BadInput, KcodeError, NoKey
 from kcode.events import Effort, Event, Listener, MessageAdded, ModeChanged, Noticed, TaskStarted
 from kcode.llm import transport
 from kcode.llm.catalog import Catalog
+from kcode.memory import log
 from kcode.messages import Image, Prompt
 from kcode.settings import PermissionMode
 from kcode.tui.passage import Passage
@@ -35,7 +36,7 @@ from kcode.tui.words import (
     Working,
 )
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 PATIENCE = 5.0
 """Seconds for the engine to end what runs, when the screen closes."""
@@ -134,7 +135,7 @@ class Engine:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:  # it ends what is left over, too
                 runner.run(self._live())
         except Exception as error:
-            log.exception("the engine broke")
+            logger.exception("the engine broke")
             self._tell(Broke(self._bug(error)))
         finally:
             self._loop.set_exception_handler(None)
@@ -159,14 +160,15 @@ class Engine:
             self._tell(NotOpened(str(error), error.exit_code, wants_key=isinstance(error, NoKey)))
             return
         except Exception as error:
-            log.exception("a session could not be opened")
+            logger.exception("a session could not be opened")
             self._tell(NotOpened(self._bug(error), KcodeError.exit_code))
             return
         await self._leave()
         self._started, session = started, started.session
         past, heard = (*session.past, *early), self._hear
         notices = tuple(started.notices)
-        self._tell(Opened(session.id, session.root, past, notices, session.modes, started.settings))
+        times = _times(session, len(past)) if session.past else ()
+        self._tell(Opened(session.id, session.root, past, notices, session.modes, started.settings, times))
         self._tell_choice(session)
         self._tell(Permitted("auto" if session.permissions.yolo else session.permissions.mode))
 
@@ -190,7 +192,7 @@ class Engine:
         if isinstance(error, Exception):
             self._tell(Noticed(task=MAIN, text=self._bug(error)))
         else:
-            log.error("event loop: %s", context.get("message"))
+            logger.error("event loop: %s", context.get("message"))
 
     def _bug(self, error: Exception) -> str:
         return f"This is a bug in kcode ({error!r}); {self._door.report(error)}"
@@ -221,7 +223,7 @@ class Engine:
             if work != session.work or isinstance(error, BadInput):  # else TaskEnded has told it
                 self._tell(Noticed(task=MAIN, text=str(error)))
         except Exception as error:
-            log.exception("a task broke")
+            logger.exception("a task broke")
             self._tell(Noticed(task=MAIN, text=self._bug(error)))
         finally:
             self._give_back_all(session)
@@ -301,3 +303,12 @@ class Engine:
     def _soon(self, call: Callable[..., object], *arguments: object) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call, *arguments)
+
+
+def _times(session: Session, count: int) -> tuple[float, ...]:
+    """When so many events of a session happened, by its file."""
+    try:
+        entries, _ = log.read_log(log.session_path(session.id))
+    except BadInput:
+        return ()
+    return tuple(entry.at for entry in entries) if len(entries) == count else ()

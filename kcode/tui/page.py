@@ -1,6 +1,6 @@
 """A page over the talk: text to read, until Esc."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from textwrap import wrap
 from typing import ClassVar
 
@@ -22,6 +22,22 @@ class Text(Static):
 
     def __init__(self, text: str) -> None:
         super().__init__(Content(text))
+
+
+class ByWidth(Widget):
+    """What is laid out anew for every width."""
+
+    DEFAULT_CSS = "ByWidth { height: auto; width: 1fr; }"
+
+    def __init__(self, laid_out: Callable[[int], Content]) -> None:
+        super().__init__()
+        self._laid_out = laid_out
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self._laid_out(width).wrap(width))
+
+    def render(self) -> Content:
+        return self._laid_out(self.content_size.width)
 
 
 class Table(Widget):

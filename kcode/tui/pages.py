@@ -3,30 +3,20 @@
 import asyncio
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from fractions import Fraction
 
 from textual.content import Content
 
 from kcode import __version__
-from kcode.errors import KcodeError
-from kcode.llm.catalog import Catalog
 from kcode.messages import Change
-from kcode.spend.meter import Account, Meter, Reading
-from kcode.spend.money import dollars, rounded, tokens
-from kcode.spend.prices import PriceRow
-from kcode.spend.table import table
-from kcode.spend.total import Total
+from kcode.spend.money import dollars, tokens
 from kcode.tools.commands.git import GitError, git
-from kcode.tui import context
 from kcode.tui.desk import Command, Desk
 from kcode.tui.diffview import change_lines
 from kcode.tui.flow import Line, one_row
 from kcode.tui.flowing import Flowing
 from kcode.tui.looks import LOOKS, LOOKS_CSS
 from kcode.tui.page import Table
-from kcode.tui.plain import counted
 from kcode.tui.safe import one_line, safe
-from kcode.tui.status import gauge
 
 BAR = 20
 MINUTES = 40
@@ -56,174 +46,6 @@ KEYS = (
     ("Tab", "between the prompt and a question that is open"),
     ("?", "these keys, in an empty prompt"),
 )
-
-
-# Money
-
-
-def show_cost(desk: Desk, _: str = "") -> None:
-    desk.view("What it cost", cost_page(desk.meter, _price_of(desk)))
-
-
-def cost_page(meter: Meter, price_of: Callable[[str], PriceRow | None]) -> Content:
-    """This session's spend by mode, model and purpose."""
-    reading = meter.reading()
-    usage = reading.session.usage
-    lines = [
-        Content.assemble(
-            (str(reading.session), "bold"),
-            f"   {counted(reading.session.requests, 'request')}",
-            f"   ↑{tokens(usage.input)} ↓{tokens(usage.output)} tokens",
-        ),
-        Content.styled(_saved(meter, price_of), "$text-muted"),
-        *_budget_lines(meter),
-        Content(""),
-    ]
-    groups = {title: _grouped(meter, name_of) for title, name_of in BY.items()}
-    widest = max((len(name) for group in groups.values() for name in group), default=0)
-    for title, group in groups.items():
-        lines += [Content.styled(title, "bold $text-accent"), *_bars(group, widest), Content("")]
-    minutes = meter.minutes(MINUTES)
-    most, now = dollars(max(minutes)), dollars(reading.per_minute)
-    lines += [
-        Content.styled("By minute", "bold $text-accent"),
-        Content.assemble(
-            sparkline(minutes), (f"  the last {MINUTES}: at most {most}, now {now}", "$text-muted")
-        ),
-    ]
-    return Content("\n").join(lines)
-
-
-BY: dict[str, Callable[[Account], str]] = {
-    "By mode": lambda account: account.mode,
-    "By model": lambda account: account.model,
-    "By purpose": lambda account: account.purpose,
-}
-
-
-def _grouped(meter: Meter, name_of: Callable[[Account], str]) -> dict[str, Total]:
-    groups: dict[str, Total] = {}
-    for account, total in meter.accounts.items():
-        name = one_line(name_of(account))
-        groups[name] = groups.get(name, Total()) + total
-    return dict(sorted(groups.items(), key=lambda group: -group[1].micro_dollars))
-
-
-def _bars(groups: dict[str, Total], widest: int) -> list[Content]:
-    if not groups:
-        return [Content.styled("nothing yet", "$text-muted")]
-    most = max(total.micro_dollars for total in groups.values()) or 1
-    rows = [
-        [
-            name.ljust(widest),
-            str(total),
-            gauge(total.micro_dollars / most, BAR),
-            counted(total.requests, "request"),
-            f"↑{tokens(total.usage.input)}",
-            f"↓{tokens(total.usage.output)}",
-            f"{total.cache_share:.0%} cached",
-        ]
-        for name, total in groups.items()
-    ]
-    return [Content(line) for line in table(rows, left=frozenset({0, 2, 3}))]
-
-
-def sparkline(values: Sequence[int]) -> str:
-    """The highest value is a full block; what is not nothing shows at least a line."""
-    most = max(values, default=0) or 1
-    steps = len(SPARKS) - 1
-    return "".join(SPARKS[max(1, round(value / most * steps)) if value else 0] for value in values)
-
-
-def _saved(meter: Meter, price_of: Callable[[str], PriceRow | None]) -> str:
-    """What the provider's cache took off the bill."""
-    saved = 0
-    for account, total in meter.accounts.items():
-        if row := price_of(account.model):
-            saved += rounded(total.usage.cached * Fraction(row.input - row.cached))
-    if not meter.session.usage.cached:
-        return "nothing came out of a cache yet"
-    return f"the cache took {dollars(saved)} off: {meter.session.cache_share:.0%} of the input came out of it"
-
-
-def _budget_lines(meter: Meter) -> list[Content]:
-    reading = meter.reading()
-    if reading.budget is None:
-        return []
-    return [Content(f"budget {dollars(reading.budget)}, {dollars(reading.left)} left")]
-
-
-def _price_of(desk: Desk) -> Callable[[str], PriceRow | None]:
-    opened = desk.state.opened
-
-    def price(model: str) -> PriceRow | None:
-        try:
-            return Catalog(opened.settings).model(model).price if opened else None
-        except KcodeError:
-            return None
-
-    return price
-
-
-# Context
-
-
-def show_context(desk: Desk, _: str = "") -> None:
-    desk.work(_show_context(desk))
-
-
-async def _show_context(desk: Desk) -> None:
-    request = await asyncio.wrap_future(desk.engine.look(lambda session: session.task.request()))
-    page = context_page(
-        context.parts(request), context.tools(request), desk.meter.reading(), desk.meter.price
-    )
-    desk.view("What the next request sends", page)
-
-
-def context_page(
-    parts: Sequence[context.Part], tools: Sequence[context.Part], reading: Reading, price: PriceRow | None
-) -> Content:
-    whole = sum(part.tokens for part in parts) or 1
-    rows = [
-        [
-            part.name,
-            f"~{tokens(part.tokens)}",
-            gauge(part.tokens / whole, BAR),
-            f"{part.tokens / whole:.0%}",
-            _rent(part.tokens, price),
-            part.detail,
-        ]
-        for part in parts
-    ]
-    window = f" of {tokens(reading.window)}" if reading.window else ""
-    lines = [
-        Content.assemble(
-            (f"~{tokens(max(whole, reading.context))}{window} tokens", "bold"),
-            f"   {_next(reading.next_warm, reading.next_cold)}",
-        ),
-        Content(""),
-        *map(Content, table(rows, left=frozenset({0, 2, 5}))),
-        Content(""),
-        Content.styled("Tools", "bold $text-accent"),
-        Content("  ".join(f"{part.name} {part.tokens}" for part in tools)),
-        Content(""),
-        Content.styled(
-            "Estimated: 4 bytes a token. Each is paid again with every step, at the cache's price where it holds.",
-            "$text-muted",
-        ),
-    ]
-    return Content("\n").join(lines)
-
-
-def _rent(count: int, price: PriceRow | None) -> str:
-    """What a part costs in each step, out of the cache."""
-    return f"{dollars(int(count * price.cached))}/step" if price else "?"
-
-
-def _next(warm: int | None, cold: int | None) -> str:
-    if warm is None or cold is None:
-        return "the price is unknown"
-    return f"the next request: {dollars(warm)} with the cache, {dollars(cold)} without"
 
 
 # What changed

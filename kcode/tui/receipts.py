@@ -18,15 +18,19 @@ class Receipts:
 
     def added(self, events: Iterable[Event]) -> Iterator[Event]:
         """The events, and behind the end of each turn its receipt."""
-        for event in events:
+        return (event for event, _ in self.timed((event, 0.0) for event in events))
+
+    def timed(self, events: Iterable[tuple[Event, float]]) -> Iterator[tuple[Event, float]]:
+        """The same with the time of each event: a receipt has that of the end."""
+        for event, at in events:
             if self._is_resting and isinstance(event, MessageAdded) and isinstance(event.message, Prompt):
                 self._receipt, self._is_resting = Receipt(), event.task != self._task
             self._receipt(event)
-            yield event
+            yield event, at
             if isinstance(event, TaskEnded) and event.task == self._task:
                 self._is_resting = True
                 if self._receipt.total.requests:
-                    yield Noticed(task=self._task, text=line(self._receipt))
+                    yield Noticed(task=self._task, text=line(self._receipt)), at
 
 
 def line(receipt: Receipt) -> str:

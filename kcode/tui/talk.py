@@ -120,10 +120,15 @@ class Talk(Screen[None]):
         """At the pace of the screen, when nothing happened."""
         self.bottom.tick(self.state)
 
-    def _show(self, events: Sequence[Event]) -> None:
+    def _show(self, events: Sequence[Event], times: Sequence[float] = ()) -> None:
+        """`times`: when they happened, if it was not just now."""
         if not events:
             return
-        self.transcript.show(list(self._receipts.added(events)))
+        if times:
+            shown, at = zip(*self._receipts.timed(zip(events, times, strict=True)), strict=True)
+            self.transcript.show(shown, at)
+        else:
+            self.transcript.show(list(self._receipts.added(events)))
         if any(isinstance(event, MessageAdded | TextArrived | ToolStarted | Noticed) for event in events):
             self.add_class("-talking")
         if any(isinstance(event, TaskEnded) and event.task == MAIN for event in events):
@@ -144,7 +149,7 @@ class Talk(Screen[None]):
         self.transcript.clear()
         self._receipts = Receipts(MAIN)
         self.remove_class("-talking")
-        self._show(opened.past)
+        self._show(opened.past, opened.times)
         is_asked = self.door.asks_trust and trusting.is_to_be_asked(opened.root)
         if is_asked:
             trusting.ask(self)

@@ -76,6 +76,8 @@ class Opened:
     notices: tuple[str, ...]
     modes: Mapping[str, Mode]
     settings: Settings
+    times: tuple[float, ...] = ()
+    """When each of the past events happened, in seconds since the epoch; empty when nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)

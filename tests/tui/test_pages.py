@@ -10,8 +10,9 @@ from kcode.settings import Price
 from kcode.spend.meter import Meter
 from kcode.spend.prices import price_from_settings
 from kcode.tui import context
+from kcode.tui.bill import cost_page, sparkline
 from kcode.tui.page import Table
-from kcode.tui.pages import changes_of, cost_page, sparkline
+from kcode.tui.pages import changes_of
 from tests.tui.screen import Frame, shown
 
 PRICE = price_from_settings(
@@ -54,15 +55,26 @@ def test_the_cost_is_sorted_by_mode_model_and_purpose() -> None:
     meter = Meter(price=PRICE, window=200_000)
     for event in (spent("a/big", 30_000), spent("a/big", 30_000, "ask"), spent("b/[small]", 5_000)):
         meter(event)
-    page = cost_page(meter, lambda model: PRICE).plain
+    page = cost_page(meter, lambda model: PRICE, 100).plain
     assert page.startswith("$0.0650   3 requests")
     assert "the cache took $0.0810 off: 91% of the input came out of it" in page
     lines = [line.split()[:2] for line in page.splitlines() if line]
     assert ["a/big", "$0.0600"] in lines and ["b/[small]", "$0.0050"] in lines and ["ask", "$0.0300"] in lines
 
 
+@pytest.mark.parametrize("width", [100, 70, 50, 40])
+def test_the_figures_fit_whatever_the_width(width: int) -> None:
+    meter = Meter(price=PRICE, window=200_000)
+    meter(spent("anthropic/claude-sonnet-4-5", 30_000))
+    table = (
+        cost_page(meter, lambda model: PRICE, width).plain.partition("By mode\n")[2].partition("By minute")[0]
+    )
+    assert max(map(len, table.splitlines())) <= width
+    assert table.count("$0.0300") == 3
+
+
 def test_a_session_without_a_request_has_a_page_too() -> None:
-    assert "nothing yet" in cost_page(Meter(), lambda model: None).plain
+    assert "nothing yet" in cost_page(Meter(), lambda model: None, 100).plain
 
 
 @pytest.mark.parametrize(
