@@ -21,7 +21,6 @@ SCREENFUL = 32_000
 """Bytes that the screen gets at most in one update."""
 
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~]|$)")
-_OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\n])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -121,8 +120,8 @@ class Screen:
 
 def plain(text: str) -> str:
     """Text without escape sequences and control characters; of an overwritten line, the last state."""
-    text = _SEQUENCE.sub("", text).replace("\r\n", "\n")
-    return _CONTROL.sub("", _OVERWRITTEN.sub("", text))
+    lines = _SEQUENCE.sub("", text).replace("\r\n", "\n").split("\n")
+    return _CONTROL.sub("", "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines))
 
 
 def _text(data: bytes | bytearray) -> str:

@@ -1,5 +1,6 @@
 import asyncio
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,10 @@ async def test_nothing_is_shown_after_the_last_flush() -> None:
     screen.flush(final=True)
     await asyncio.sleep(2 * PERIOD)
     assert shown == ["x"]
+
+
+def test_a_long_line_without_a_return_is_made_plain_at_once() -> None:
+    began = time.monotonic()
+    assert plain("x" * 2_000_000) == "x" * 2_000_000
+    assert plain("old\rnew\r\nlast\r") == "new\nlast"
+    assert time.monotonic() - began < 2
