@@ -84,6 +84,8 @@ class Notice(Base):
     tone: Tone = "info"
     details: str = ""
     is_retry: bool = False
+    is_switch: bool = False
+    """Of mode or model: only the last of several in a row is worth a line."""
 
 
 Block = Said | Replied | Thought | Call | Asked | Subtask | Notice

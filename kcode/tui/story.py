@@ -84,12 +84,22 @@ class Story:
                 self._retry(telling, event)
             case Spent():
                 self._spend(event)
-            case Condensed() | ModeChanged() | BudgetSet() | Noticed():
+            case ModeChanged():
+                self._switch(telling, event)
+            case Condensed() | BudgetSet() | Noticed():
                 telling.append(_notice(event, next(self._keys)))
             case SessionStarted() | SessionNamed():
                 pass
             case _:
                 assert_never(event)
+
+    def _switch(self, telling: Telling, event: ModeChanged) -> None:
+        notice = _notice(event, next(self._keys))
+        last = telling.blocks[-1] if telling.blocks else None
+        if isinstance(last, Notice) and last.is_switch:
+            Place(telling, last.key).change(text=notice.text)
+        else:
+            telling.append(notice)
 
     def _of(self, task: str) -> Telling:
         return self._subtasks.get(task, self.main)
@@ -200,7 +210,7 @@ def _notice(event: Condensed | ModeChanged | BudgetSet | Noticed, key: int) -> N
             return Notice(key=key, text=text, details=event.summary)
         case ModeChanged():
             effort = f" · {event.effort}" if event.effort else ""
-            return Notice(key=key, text=f"{event.mode} · {event.model}{effort}")
+            return Notice(key=key, text=f"{event.mode} · {event.model}{effort}", is_switch=True)
         case BudgetSet():
             budget = "off" if event.micro_dollars is None else dollars(event.micro_dollars)
             return Notice(key=key, text=f"Budget: {budget}")

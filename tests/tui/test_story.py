@@ -233,6 +233,12 @@ def test_notices_in_words() -> None:
 CHILD = TaskStarted(task="t1", parent=MAIN, mode="ask", model="a/b", project="")
 
 
+def test_of_several_switches_in_a_row_only_the_last_is_shown() -> None:
+    switches = [ModeChanged(task=MAIN, mode=mode, model="a/b") for mode in ("ask", "debug", "code")]
+    shown = told(*switches, added(Prompt(text="go")), *switches[:1])
+    assert [block.text for block in shown if isinstance(block, Notice)] == ["code · a/b", "ask · a/b"]
+
+
 def test_a_subtask_is_one_block_here_and_a_story_of_its_own() -> None:
     events = (CHILD, added(Prompt(text="Find it"), "t1"), started("x", "grep", "Search it", "t1"))
     assert told(*events) == [
