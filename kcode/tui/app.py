@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 
+from kcode.events import ApprovalAsked, QuestionAsked
 from kcode.tui import themes
 from kcode.tui.engine import Engine
 from kcode.tui.first import FirstRun
@@ -87,6 +88,8 @@ class KcodeApp(FixedApp[int]):
                     self._not_opened(one)
                 case Working():
                     self._worked(one.is_working)
+                case ApprovalAsked() | QuestionAsked() if not self.app_focus:
+                    self.write_sequence(notification("kcode waits for your word"))
                 case _:
                     pass
 
