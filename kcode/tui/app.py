@@ -39,6 +39,14 @@ class KcodeApp(FixedApp[int]):
     ENABLE_COMMAND_PALETTE = False
     PAUSE_GC_ON_SCROLL = True
     TITLE = "kcode"
+    CSS = """
+    Transcript:ansi, DiffView:ansi, Changes:ansi, Viewer:ansi {
+        & .look--added { background: transparent; color: ansi_green; }
+        & .look--removed { background: transparent; color: ansi_red; }
+        & .look--added-word { background: transparent; color: ansi_green; text-style: bold underline; }
+        & .look--removed-word { background: transparent; color: ansi_red; text-style: bold underline; }
+    }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "interrupt", priority=True),
         Binding("ctrl+z", "suspend_process", priority=True),

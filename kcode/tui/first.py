@@ -24,7 +24,7 @@ from kcode.tui.safe import one_line, safe
 from kcode.tui.words import Door, Wish
 
 MODELS_OF_A_SERVER = 5
-DEMO, LEAVE = "demo", "leave"
+DEMO = "demo"
 
 
 class FirstRun(ModalScreen[Wish | None]):
@@ -37,7 +37,12 @@ class FirstRun(ModalScreen[Wish | None]):
         & > Vertical { width: 100%; max-width: 96; height: auto; padding: 1 2; }
         & .head { height: auto; margin-bottom: 1; }
         & .word { height: auto; color: $text-warning; margin-top: 1; }
-        & .key { border: round $border; height: 3; padding: 0 1; background: $background; }
+        & #slot { height: auto; }
+        & Input.key, & Input.key:focus {
+            border: round $border; height: 3; padding: 0 1; background: $background;
+            border-title-color: $text-accent; border-subtitle-color: $text-muted;
+            background-tint: transparent;
+        }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back")]
@@ -72,7 +77,7 @@ class FirstRun(ModalScreen[Wish | None]):
 
     @on(Picker.Closed)
     async def _chosen(self, event: Picker.Closed) -> None:
-        match event.choice.id.partition(":") if event.choice else (LEAVE, "", ""):
+        match event.choice.id.partition(":") if event.choice else ("", "", ""):
             case ("key", _, provider):
                 await self._ask_key(provider)
             case ("model", _, model):
@@ -152,4 +157,4 @@ def ways(has_demo: bool) -> list[Choice]:
     ]
     if has_demo:
         rows.append(Choice(DEMO, "See it work first", "offline, with a scripted model; needs no key"))
-    return [*rows, Choice(LEAVE, "Leave", "")]
+    return rows

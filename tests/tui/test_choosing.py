@@ -83,7 +83,7 @@ def test_an_unknown_price_is_never_nothing() -> None:
 
 def test_the_first_run_offers_keys_and_the_demo() -> None:
     ids = [row.id for row in ways(has_demo=True)]
-    assert {"key:anthropic", "key:openai", "demo", "leave"} <= set(ids)
+    assert {"key:anthropic", "key:openai", "demo"} <= set(ids)
     assert "demo" not in [row.id for row in ways(has_demo=False)]
 
 
