@@ -1,5 +1,6 @@
 """The door to the screen: from options to sessions, when there is a terminal."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -10,12 +11,15 @@ from kcode.cli.config import keep
 from kcode.cli.options import RunOptions
 from kcode.cli.start import folder, given_models, start
 from kcode.events import Listener
+from kcode.tui import terminal
 from kcode.tui.words import Door, Started, Wish
 
 
 def screen(options: RunOptions, demo: Callable[[], int] | None = None, note: str = "") -> int:
     """The exit code. Ask `terminal.trouble` first. `demo` shows the program without any key, on its own screen;
     `note` is what the user should know of every session."""
+    if terminal.is_remote():
+        os.environ.setdefault("TEXTUAL_FPS", "30")  # read when Textual is imported
     from kcode.tui.run import run_screen  # Textual
 
     return run_screen(door_for(options, demo, note))

@@ -143,5 +143,9 @@ def show_in_pager(desk: Desk, _: str = "") -> None:
             raise BadInput(f"{command[0]} cannot be run ({error}). Name a pager in $PAGER.") from None
 
 
+def search(desk: Desk, _: str = "") -> None:
+    desk.search()
+
+
 def leave(desk: Desk, _: str = "") -> None:
     desk.leave()

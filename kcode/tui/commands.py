@@ -44,6 +44,7 @@ COMMANDS = (
     Command("export", "write the talk into a file", acts.export_talk, ("save",), takes="[FILE]"),
     Command("copy", "copy the last answer as Markdown", acts.copy_answer, ("yank",), "Ctrl+Y"),
     Command("editor", "write the message in $EDITOR", acts.edit_prompt, ("edit",), "Ctrl+G"),
+    Command("search", "look for something in the talk", acts.search, ("find",), "Ctrl+F"),
     Command("pager", "the talk in $PAGER", acts.show_in_pager, ("less",)),
     Command(
         "permissions",

@@ -44,6 +44,9 @@ class Desk(Protocol):
     ) -> None:
         """Let the user choose a row, in the slot above the prompt; nothing happens when none is chosen."""
 
+    def search(self) -> None:
+        """Let the user look for something in the talk."""
+
     def view(self, title: str, content: "Content | Widget") -> None:
         """A page of text over the talk, until Esc."""
 

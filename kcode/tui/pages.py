@@ -37,6 +37,8 @@ KEYS = (
     ("/", "a command"),
     ("!", "run a shell command yourself; the model hears of it with your next message"),
     ("Ctrl+O", "unfold or fold thinking and long output"),
+    ("Alt+Up, Alt+Down", "point at a block of the talk: Ctrl+O and Ctrl+Y are then about that one"),
+    ("Alt+O", "the block, or the last call, on the whole screen"),
     ("Ctrl+F", "search in the talk; F3 the next place"),
     ("PageUp, PageDown", "scroll the talk"),
     ("Ctrl+P", "all commands"),

@@ -82,6 +82,13 @@ class Prompt(TextArea):
     class Ended(Message):
         """Ctrl+D in an empty prompt."""
 
+    class Paged(Message):
+        """The talk is to be scrolled by a page: -1 up, 1 down."""
+
+        def __init__(self, step: int) -> None:
+            super().__init__()
+            self.step = step
+
     class TakenBack(Message):
         """Up in an empty prompt, while messages are queued."""
 
@@ -115,6 +122,8 @@ class Prompt(TextArea):
             self._replace_via_keyboard("\n", *self.selection)
         elif key == "enter":
             self._send()
+        elif key in ("pageup", "pagedown"):
+            self.post_message(self.Paged(-1 if key == "pageup" else 1))
         elif key == "question_mark" and not self.text:
             self.post_message(self.HelpWanted())
         elif key == "ctrl+d" and not self.text:

@@ -66,8 +66,9 @@ class Talk(Screen[None]):
         Binding("ctrl+f", "search", priority=True),
         Binding("f3", "search_on", priority=True),
         Binding("f1", "command('keys')"),
-        Binding("pageup", "page(-1)"),
-        Binding("pagedown", "page(1)"),
+        Binding("alt+up", "point(-1)", priority=True),
+        Binding("alt+down", "point(1)", priority=True),
+        Binding("alt+o", "open_block", priority=True),
         Binding("ctrl+home", "home"),
         Binding("ctrl+end", "end"),
     ]
@@ -212,6 +213,10 @@ class Talk(Screen[None]):
     def _take_back(self) -> None:
         self.engine.take_back()
 
+    @on(Prompt.Paged)
+    def _page(self, event: Prompt.Paged) -> None:
+        self.transcript.page(event.step)
+
     @on(Prompt.HelpWanted)
     def _help(self) -> None:
         pages.show_keys(self)
@@ -266,13 +271,16 @@ class Talk(Screen[None]):
         self.transcript.toggle_expanded()
 
     def action_search(self) -> None:
-        self.bottom.open(Finder())
+        self.search()
 
     def action_search_on(self) -> None:
         self.transcript.find_next()
 
-    def action_page(self, step: int) -> None:
-        self.transcript.page(step)
+    def action_point(self, step: int) -> None:
+        self.transcript.point(step)
+
+    def action_open_block(self) -> None:
+        self.transcript.open_block()
 
     def action_home(self) -> None:
         self.transcript.home()
@@ -325,6 +333,9 @@ class Talk(Screen[None]):
         self, title: str, rows: Sequence[Choice], then: Callable[[Choice], None], keys: str = ""
     ) -> None:
         self.bottom.pick(title, rows, lambda row: self._guarded(lambda: then(row)), keys)
+
+    def search(self) -> None:
+        self.bottom.open(Finder())
 
     def view(self, title: str, content: Content | Widget) -> None:
         self.app.push_screen(Page(title, content))

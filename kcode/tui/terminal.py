@@ -14,6 +14,7 @@ from kcode.paths import private_dir, state_dir
 
 RESTORE = "\x1b[?2004l\x1b[?7h\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1004l\x1b[<u\x1b[?1049l\x1b[?25h\x1b[0m"
 """Paste, wrap, mouse, focus, kitty's keys, the alternate screen, the cursor: as they are in a shell."""
+SAVE_TITLE, RESTORE_TITLE = "\x1b[22;0t", "\x1b[23;0t"
 PATIENCE = 8
 """Seconds that a terminated screen may take to end; then it is ended."""
 ENDING = {signal.SIGTERM: 143, signal.SIGHUP: 129}
@@ -64,12 +65,14 @@ def stderr_in_a_log() -> Iterator[None]:
 
 @contextlib.contextmanager
 def restored() -> Iterator[None]:
-    """The terminal's settings as they were, whatever happens inside."""
+    """The terminal's settings and title as they were, whatever happens inside."""
     attributes = _attributes()
+    _write(SAVE_TITLE)
     try:
         yield
     finally:
         _set(attributes)
+        _write(RESTORE_TITLE)
 
 
 @contextlib.contextmanager
@@ -80,8 +83,7 @@ def ended_by_signals(end: Callable[[int], None]) -> Iterator[None]:
     is_ending = False
 
     def by_force(code: int) -> None:
-        with contextlib.suppress(OSError):
-            os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, RESTORE.encode())
+        _write(RESTORE + RESTORE_TITLE)
         _set(attributes)
         os._exit(code)
 
@@ -105,7 +107,7 @@ def ended_by_signals(end: Callable[[int], None]) -> Iterator[None]:
 
 
 def title(text: str) -> str:
-    """The sequence that names the terminal's window; "" for the one it had."""
+    """The sequence that names the terminal's window."""
     return f"\x1b]2;{text}\x07"
 
 
@@ -117,6 +119,11 @@ def notification(text: str) -> str:
 
 def _through_tmux(sequence: str) -> str:
     return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
+
+
+def _write(sequence: str) -> None:
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, sequence.encode())
 
 
 def _is_terminal(stream: Any) -> bool:

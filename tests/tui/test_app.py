@@ -539,3 +539,25 @@ async def test_an_image_that_is_named_goes_with_the_message(start: Start) -> Non
         await run.type("see @shot.png ", "enter")
         await run.sees("A picture.")
         assert "image/png" in run.provider.requests[0].raw.decode()
+
+
+async def test_page_up_scrolls_the_talk_and_not_the_prompt(start: Start) -> None:
+    text = "\n\n".join(f"paragraph {n}" for n in range(60))
+    async with start(lane("long", {"text": text})) as run:
+        await run.type("be long")
+        await run.sees("1 step")
+        assert "paragraph 10\n" not in run.screen
+        await run.press(*["pageup"] * 4)
+        await run.sees("❯ be long")
+        await run.press(*["pagedown"] * 5)
+        await run.sees("paragraph 59")
+
+
+async def test_a_block_is_pointed_at_and_opened(start: Start) -> None:
+    async with start(EDIT, permission_mode="edits") as run:
+        await run.type("edit it")
+        await run.sees("2 steps")
+        await run.press("alt+o")
+        await run.sees("Esc close")
+        await run.press("escape")
+        assert "Esc close" not in run.screen
