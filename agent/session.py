@@ -4,10 +4,10 @@ import asyncio
 import json
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kcode import __version__
 from kcode.agent import loop, prompt
@@ -36,6 +36,7 @@ from kcode.tools.commands.jobs import Jobs
 from kcode.tools.tool import Output, Toolbox, Workspace
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 MAIN = "main"
 """Id of the task that the user talks to."""
@@ -75,7 +76,8 @@ class Session:
         self.root = root
         self._equipment = equipment
         self._listeners: list[Listener] = []
-        self._running: asyncio.Task[Any] | None = None
+        self._running: set[asyncio.Task[Any]] = set()
+        """The model's work, and commands of the user's own beside it."""
         self._overheard: list[str] = []
         self._place_told = False
         self._mode_told: str | None = None
@@ -128,11 +130,7 @@ class Session:
         """Go on with what is open. BadInput when nothing is."""
         if self.task.conversation.is_at_rest and not self.task.inbox:
             raise BadInput("The last task is finished, there is nothing to go on with. Say what to do next.")
-        self._running = running = asyncio.ensure_future(loop.run(self.task))
-        try:
-            return await running
-        finally:
-            self._running = None
+        return await self._run(loop.run(self.task))
 
     def take_back(self) -> Prompt | None:
         """The newest message that the model was not told yet, unsaid; None when it heard them all."""
@@ -151,12 +149,10 @@ class Session:
         )
         output = Output(text=loop.NOT_FINISHED, ok=False)
         try:
-            self._running = asyncio.ensure_future(tool.run(self.task.workspace, call_id))
-            output = await self._running
+            output = await self._run(tool.run(self.task.workspace, call_id))
         except ToolError as error:
             output = Output(text=str(error), ok=False)
         finally:
-            self._running = None
             self._hear(MessageAdded(task=USER, message=ToolResult(call_id=call_id, **dict(output))))
             self._overheard.append(f"The user ran `{command}`:\n{output.text}")
 
@@ -166,11 +162,7 @@ class Session:
             raise BadInput("The model is at work: wait for it, or stop it, then condense.")
         if len(self.task.conversation.messages) < LITTLE:
             raise BadInput("There is little to condense yet.")
-        self._running = asyncio.ensure_future(loop.make_room(self.task))
-        try:
-            await self._running
-        finally:
-            self._running = None
+        await self._run(loop.make_room(self.task))
 
     def set_budget(self, micro_dollars: int | None) -> None:
         """The session may spend so much in all; None: no limit."""
@@ -179,7 +171,8 @@ class Session:
 
     @property
     def is_working(self) -> bool:
-        return self._running is not None
+        """Whether the model, or a command of the user's own, is at work."""
+        return bool(self._running)
 
     @property
     def modes(self) -> dict[str, Mode]:
@@ -195,8 +188,9 @@ class Session:
         self.task.tell(SessionNamed(task=MAIN, name=name))
 
     def cancel(self) -> bool:
-        """Stop at once. Whether there was something to stop; `work` then raises CancelledError."""
-        return self._running is not None and self._running.cancel()
+        """Stop all at once. Whether there was something to stop; `work` then raises CancelledError."""
+        stopped = [task.cancel() for task in self._running]  # each of them, not up to the first
+        return any(stopped)
 
     def answer(self, id: str, answer: str, words: str = "") -> bool:
         """The user's word on `ApprovalAsked` (once, always, no) or `QuestionAsked`. Whether it was still open."""
@@ -212,6 +206,15 @@ class Session:
     async def close(self) -> None:
         """End what still runs in the background."""
         await self.task.workspace.jobs.close()
+
+    async def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        """To its end, or until `cancel`."""
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        try:
+            return await task
+        finally:
+            self._running.discard(task)
 
     # What it is made of
 

@@ -55,6 +55,8 @@ class Engine:
         self._wish: Wish | None = None
         self._is_closing = False
         self._woken = asyncio.Event()
+        self._at_work = 0
+        """How many things are at work: the model, commands of the user's own."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._order = asyncio.Lock()
         """What is said in this order is heard in this order, though getting its notes takes a moment."""
@@ -207,12 +209,14 @@ class Engine:
             await self._work(session, session.work)
 
     async def _work(self, session: Session, work: Callable[[], Awaitable[object]]) -> None:
-        """To its end, whatever it is. What of the queue nobody will hear is given back."""
-        self._tell(Working(True))
+        """To its end, whatever it is. When nothing works any more, what of the queue nobody will hear is given back."""
+        self._at_work += 1
+        if self._at_work == 1:
+            self._tell(Working(True))
         try:
             async with asyncio.timeout(self._door.max_time):
                 await work()
-            while session.task.inbox and session is self._session:  # said after its last look at the inbox
+            while session.task.inbox and not session.is_working:  # said after its last look at the inbox
                 await session.work()
         except TimeoutError:
             limit = f"{self._door.max_time:g} s, the limit (--max-time)"
@@ -226,8 +230,10 @@ class Engine:
             logger.exception("a task broke")
             self._tell(Noticed(task=MAIN, text=self._bug(error)))
         finally:
-            self._give_back_all(session)
-            self._tell(Working(False))
+            self._at_work -= 1
+            if self._at_work == 0:
+                self._give_back_all(session)
+                self._tell(Working(False))
 
     def _give_back_all(self, session: Session) -> None:
         texts = [prompt.text for prompt in iter(session.take_back, None)]

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from kcode.agent.session import USER
 from kcode.cli.screen import door_for
 from kcode.errors import BadInput, NoKey
-from kcode.events import Noticed, TaskEnded, TextArrived
+from kcode.events import MessageAdded, Noticed, TaskEnded, TextArrived, ToolStarted
 from kcode.scripted import ScriptedProvider
 from kcode.tui.engine import Engine
 from kcode.tui.words import (
@@ -104,6 +105,23 @@ def test_a_cancel_stops_at_once_and_gives_back_what_was_queued(door: Door) -> No
         assert time.monotonic() - began < 1
         assert GivenBack("one\n\ntwo") in heard
         assert [one.outcome for one in heard if isinstance(one, TaskEnded)] == ["cancelled"]
+
+
+def test_the_users_own_command_runs_beside_the_model_and_one_cancel_stops_both(door: Door) -> None:
+    with running(door) as (engine, heard):
+        heard.until_kind(Opened)
+        engine.say("slow")
+        heard.until_kind(TextArrived)
+        engine.command("echo quick")
+        heard.until(lambda told: any(isinstance(one, MessageAdded) and one.task == USER for one in told))
+        assert Working(False) not in heard
+        engine.say("queued meanwhile")
+        engine.command("sleep 60")
+        heard.until(lambda told: sum(isinstance(one, ToolStarted) for one in told) == 2)
+        engine.cancel()
+        heard.until(lambda told: Working(False) in told)
+        assert GivenBack("queued meanwhile") in heard
+        assert [one.is_working for one in heard if isinstance(one, Working)] == [True, False]
 
 
 def test_the_newest_queued_message_is_taken_back_first(door: Door) -> None:
