@@ -1,7 +1,7 @@
 """Names that hold the letters of a query in their order, the best first."""
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 FOUND = 50
 
@@ -14,12 +14,6 @@ def ranked(query: str, names: Iterable[str], most: int = FOUND) -> list[str]:
     letters = query.lower()
     scored = ((score, len(name), name) for name in names if (score := _score(letters, name.lower())))
     return [name for _, _, name in heapq.nsmallest(most, scored)]
-
-
-def matching(query: str, names: Sequence[str]) -> list[str]:
-    """All that match, in their own order: what a longer query is then looked for in."""
-    letters = query.lower()
-    return [name for name in names if _holds(letters, name.lower())]
 
 
 def _score(query: str, name: str) -> int:

@@ -21,14 +21,10 @@ class Welcome(Static):
     """
 
     def __init__(self) -> None:
-        super().__init__(_page(""), markup=False)
-
-    def say(self, text: str) -> None:
-        """A line below the name."""
-        self.update(_page(text))
+        super().__init__(_page(), markup=False)
 
 
-def _page(text: str) -> Content:
+def _page() -> Content:
     widest = max(len(key) for key, _ in TIPS)
     tips = [
         Content.assemble((key.rjust(widest), "$text-accent"), f"   {what.ljust(16)}") for key, what in TIPS
@@ -36,7 +32,6 @@ def _page(text: str) -> Content:
     return Content("\n").join(
         [
             Content.assemble(("k c o d e", "bold $text-accent"), f"   {__version__}"),
-            Content.styled(text, "$text-muted"),
             Content(""),
             *tips,
         ]

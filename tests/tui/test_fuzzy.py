@@ -1,9 +1,10 @@
+import re
 import time
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kcode.tui.fuzzy import matching, ranked
+from kcode.tui.fuzzy import ranked
 
 FILES = [
     "src/app.py",
@@ -42,7 +43,8 @@ names = st.lists(st.text("abAB/._", min_size=1, max_size=8), unique=True)
 
 @given(st.text("abAB", max_size=3), names)
 def test_ranking_loses_and_invents_nothing(query: str, files: list[str]) -> None:
-    assert sorted(ranked(query, files, most=1000)) == sorted(matching(query, files))
+    letters = re.compile(".*".join(map(re.escape, query)), re.IGNORECASE)
+    assert sorted(ranked(query, files, most=1000)) == sorted(name for name in files if letters.search(name))
 
 
 def test_a_hundred_thousand_files_are_searched_in_the_wink_of_an_eye() -> None:
