@@ -75,6 +75,7 @@ async def run(task: Task) -> str:
             elif reply.stop == "refused":
                 raise ProviderError("refused", REFUSED)
             elif not task.inbox:
+                heed_cancel()
                 outcome, words = "done", reply.text
                 return words
     except asyncio.CancelledError:
@@ -163,6 +164,7 @@ async def perform(task: Task, reply: Reply) -> None:
         del waiting[call.id]
 
     try:
+        heed_cancel()
         for side_by_side, batch in itertools.groupby(reply.calls, key=task.tools.only_reads):
             if side_by_side:
                 await together(answer(call) for call in batch)
@@ -189,6 +191,13 @@ async def attempt(task: Task, call: ToolCall) -> Output:
     except Exception as error:
         log.exception("tool %s broke", call.name)
         return Output(text=f"{call.name} broke inside kcode: {error!r}", ok=False)
+
+
+def heed_cancel() -> None:
+    """A library below may swallow a cancel, as while it closes a connection: the user's word holds all the same."""
+    current = asyncio.current_task()
+    if current is not None and current.cancelling():
+        raise asyncio.CancelledError
 
 
 async def together(work: Iterable[Coroutine[None, None, None]]) -> None:

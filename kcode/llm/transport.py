@@ -40,7 +40,7 @@ SWITCHES = {
 NOISE: dict[str, type[Warning]] = {
     "Pydantic serializer warnings": UserWarning,
     # One that was cancelled while a thread prepared its request:
-    r"coroutine '\w+(Handler|LLM|ChatCompletion)\.\w+' was never awaited": RuntimeWarning,
+    r"coroutine '\w+(Handler|LLM|ChatCompletion)\.[\w.<>]+' was never awaited": RuntimeWarning,
 }
 """Warnings of LiteLLM that mean nothing here."""
 LIGHTER_OPENAI = "EXPERIMENTAL_OPENAI_BASE_LLM_HTTP_HANDLER"

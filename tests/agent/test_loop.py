@@ -1,10 +1,12 @@
 import asyncio
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
+from kcode.agent.loop import heed_cancel
 from kcode.errors import KcodeError, NeedsApproval, OverBudget, ProviderError, TurnLimit
 from kcode.events import (
     ApprovalAsked,
@@ -263,3 +265,16 @@ async def test_a_tool_that_breaks_is_a_result_for_the_model(repository: Path) ->
     with playing(scenario(call("read", path="a" * 5000), say("ok")), repository) as play:
         assert await play.session.prompt("go") == "ok"
         assert not results(play)[0].ok
+
+
+async def test_a_cancel_that_a_library_has_swallowed_holds_all_the_same() -> None:
+    async def stubborn() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        heed_cancel()
+
+    working = asyncio.ensure_future(stubborn())
+    await asyncio.sleep(0)
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
