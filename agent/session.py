@@ -16,6 +16,8 @@ from kcode.agent.permissions import Permissions
 from kcode.agent.task import Conversation, Task
 from kcode.errors import BadInput, ToolError
 from kcode.events import (
+    MAIN,
+    USER,
     BudgetSet,
     Effort,
     Event,
@@ -38,10 +40,6 @@ from kcode.tools.tool import Output, Toolbox, Workspace
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-MAIN = "main"
-"""Id of the task that the user talks to."""
-USER = "user"
-"""In place of a task's id, for what the user does without a model."""
 LITTLE = 4
 """Messages that are not worth a summary."""
 

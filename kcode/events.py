@@ -17,6 +17,12 @@ Outcome = Literal["done", "cancelled", "over_budget", "turn_limit", "time_limit"
 SpendState = Literal["settled", "estimated", "failed"]
 
 
+MAIN = "main"
+"""Id of the task that the user talks to."""
+USER = "user"
+"""In place of a task's id, for what the user does without a model."""
+
+
 class Spend(Record):
     """What one request attempt cost."""
 

@@ -72,6 +72,11 @@ class RunOptions:
     set: tuple[str, ...] = ()
     safe_mode: bool = False
 
+    @property
+    def models_by_mode(self) -> dict[str, str]:
+        """What -m says: mode -> model; "" is every mode without a word of its own."""
+        return {mode: model for mode, _, model in (one.rpartition("=") for one in self.models)}
+
 
 class Dollars(click.ParamType[Decimal]):
     name = "usd"

@@ -9,7 +9,6 @@ from pathlib import Path
 from kcode.cli import bug, prompt_text
 from kcode.cli.config import keep
 from kcode.cli.options import RunOptions
-from kcode.cli.start import folder, given_models, start
 from kcode.events import Listener
 from kcode.tui import terminal
 from kcode.tui.words import Door, Started, Wish
@@ -31,8 +30,8 @@ def door_for(options: RunOptions, demo: Callable[[], int] | None = None, note: s
     return Door(
         open=lambda wish, listener: opened(options, wish, listener, note),
         report=lambda error: bug.keep(bug.describe(error)),
-        root=folder(options.cd or Path.cwd()),
-        models=given_models(options),
+        root=(options.cd or Path.cwd()).expanduser().absolute(),
+        models=options.models_by_mode,
         keep=keep,
         prompt=said.words,
         images=said.images,
@@ -44,6 +43,8 @@ def door_for(options: RunOptions, demo: Callable[[], int] | None = None, note: s
 
 
 def opened(options: RunOptions, wish: Wish, listener: Listener, note: str = "") -> Started:
+    from kcode.cli.start import start  # the agent: after the first frame, and not in the screen's thread
+
     started = start(wished(options, wish), someone_answers=True, listeners=[listener])
     started.notices += [note] if note else []
     return started

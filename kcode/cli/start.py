@@ -11,12 +11,12 @@ from kcode import paths, settings, trust
 from kcode.agent.approvals import Approvals
 from kcode.agent.permissions import Permissions
 from kcode.agent.prompt import project_block
-from kcode.agent.session import MAIN, Equipment, Session
+from kcode.agent.session import Equipment, Session
 from kcode.agent.task import Conversation
 from kcode.cli import bug
 from kcode.cli.options import RunOptions
 from kcode.errors import BadInput
-from kcode.events import Event, Listener
+from kcode.events import MAIN, Event, Listener
 from kcode.llm.catalog import Catalog, default_model, key_for
 from kcode.llm.client import Client
 from kcode.memory import log
@@ -152,14 +152,9 @@ def _with_flags(chosen: Settings, options: RunOptions) -> Settings:
 def model_for(mode: str, options: RunOptions, chosen: Settings, said: Conversation) -> str:
     """What -m says for the mode, else what it says for all; else the model that the session has; else the settings'
     for the mode; else one whose key is there. NoKey when there is none."""
-    given = given_models(options)
+    given = options.models_by_mode
     kept = said.model if said.mode == mode else None
     return given.get(mode) or given.get("") or kept or default_model(mode, chosen)
-
-
-def given_models(options: RunOptions) -> dict[str, str]:
-    """What -m says: mode -> model; "" is every mode without a word of its own."""
-    return {mode: model for mode, _, model in (one.rpartition("=") for one in options.models)}
 
 
 def budget_for(options: RunOptions, chosen: Settings, said: Conversation) -> int | None:

@@ -4,18 +4,17 @@ Events come out by a `Passage`; verbs go in by `call_soon_threadsafe`. A bug in 
 a report in a file, never a dead screen.
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from kcode.agent.session import MAIN, Session
 from kcode.errors import BadInput, KcodeError, NoKey
-from kcode.events import Effort, Event, Listener, MessageAdded, ModeChanged, Noticed, TaskStarted
-from kcode.llm import transport
-from kcode.llm.catalog import Catalog
+from kcode.events import MAIN, Effort, Event, Listener, MessageAdded, ModeChanged, Noticed, TaskStarted
 from kcode.memory import log
 from kcode.messages import Image, Prompt
 from kcode.settings import PermissionMode
@@ -35,6 +34,9 @@ from kcode.tui.words import (
     Word,
     Working,
 )
+
+if TYPE_CHECKING:  # the agent is not needed for the first frame
+    from kcode.agent.session import Session
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +67,8 @@ class Engine:
 
     def start(self, wish: Wish) -> None:
         """Open the first session. LiteLLM's import begins, in yet another thread."""
+        from kcode.llm import transport
+
         transport.start_import()
         self._change(wish)
         self._thread.start()
@@ -109,7 +113,7 @@ class Engine:
     def rename(self, name: str) -> None:
         self._with(lambda session: session.rename(name))
 
-    def look(self, at: Callable[[Session], T]) -> "Future[T]":
+    def look(self, at: Callable[[Session], T]) -> Future[T]:
         """Something read off the session in the engine's own thread. BadInput when there is none."""
 
         async def looked() -> T:
@@ -119,7 +123,7 @@ class Engine:
 
         return asyncio.run_coroutine_threadsafe(looked(), self._loop)
 
-    def run(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+    def run(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Something of the floors below that wants the engine's event loop, such as git."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
@@ -150,6 +154,8 @@ class Engine:
             if wish is not None:
                 await self._enter(wish)
         await self._leave()
+        from kcode.llm import transport
+
         await transport.close()
 
     async def _enter(self, wish: Wish) -> None:
@@ -270,6 +276,8 @@ class Engine:
         self._tell(Queued(tuple(prompt.text for prompt in session.task.inbox)))
 
     def _tell_choice(self, session: Session) -> None:
+        from kcode.llm.catalog import Catalog
+
         said = session.task.conversation
         try:
             facts = Catalog(self._started.settings).model(said.model) if self._started else None

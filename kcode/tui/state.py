@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from kcode.agent.session import MAIN
 from kcode.events import (
+    MAIN,
     Answered,
     ApprovalAsked,
     CallArrived,

@@ -12,9 +12,8 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 
-from kcode.agent.session import MAIN
 from kcode.errors import KcodeError
-from kcode.events import BaseEvent, Event, MessageAdded, Noticed, TaskEnded, TextArrived, ToolStarted
+from kcode.events import MAIN, BaseEvent, Event, MessageAdded, Noticed, TaskEnded, TextArrived, ToolStarted
 from kcode.settings import project_file
 from kcode.spend.meter import Meter
 from kcode.tools.commands.git import GitError, git

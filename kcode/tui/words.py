@@ -1,17 +1,21 @@
 """What the engine tells the screen besides events, and what the screen asks of whoever opens sessions."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from kcode.agent.session import Session
 from kcode.events import Effort, Event, Listener
-from kcode.llm.catalog import ModelFacts
 from kcode.messages import Image
-from kcode.modes.mode import Mode
 from kcode.settings import PermissionMode, Settings
+
+if TYPE_CHECKING:  # the agent is not needed for the first frame
+    from kcode.agent.session import Session
+    from kcode.llm.catalog import ModelFacts
+    from kcode.modes.mode import Mode
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from kcode.agent.session import USER
 from kcode.cli.screen import door_for
 from kcode.errors import BadInput, NoKey
-from kcode.events import MessageAdded, Noticed, TaskEnded, TextArrived, ToolStarted
+from kcode.events import USER, MessageAdded, Noticed, TaskEnded, TextArrived, ToolStarted
 from kcode.scripted import ScriptedProvider
 from kcode.tui.engine import Engine
 from kcode.tui.words import (
