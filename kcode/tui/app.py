@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
+from textual.timer import Timer
 
 from kcode.events import ApprovalAsked, QuestionAsked
 from kcode.tui import themes
@@ -64,6 +65,8 @@ class KcodeApp(FixedApp[int]):
         self.talk = Talk(door, engine, History(history_file()))
         self._interrupted = -TWICE
         self._worked_since: float | None = None
+        self._ticking: Timer | None = None
+        """Rests while nothing happens: an idle screen costs what a blinking cursor costs."""
         themes.install(self)
 
     def get_default_screen(self) -> Screen[None]:
@@ -75,11 +78,12 @@ class KcodeApp(FixedApp[int]):
 
     def _begin(self) -> None:
         """After the first frame: everything that is not needed for it."""
+        self.engine.news = lambda: self.soon(self._tick_again)
+        self._ticking = self.set_interval(REMOTE_PACE if is_remote() else PACE, self._drain)
         self.engine.start(Wish())
         self.talk.history.load()
         gc.collect()
         gc.freeze()
-        self.set_interval(REMOTE_PACE if is_remote() else PACE, self._drain)
 
     def _drain(self) -> None:
         told = self.engine.take()
@@ -87,6 +91,15 @@ class KcodeApp(FixedApp[int]):
             self.post_message(Happened(told))
         else:
             self.talk.tick()
+            if self.talk.bottom.is_quiet and self._ticking is not None:
+                self._ticking.pause()  # until there is news
+
+    def on_talk_stirred(self) -> None:
+        self._tick_again()
+
+    def _tick_again(self) -> None:
+        if self._ticking is not None:
+            self._ticking.resume()
 
     def on_happened(self, event: Happened) -> None:
         self.talk.hear(event.told)

@@ -81,6 +81,13 @@ class Bottom(Vertical):
             self._metered = now
             self.status.show(state.meter.reading())
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing here changes by itself: no clock runs, no word fades, no rate falls."""
+        reading = self.status.reading
+        is_fading = time.monotonic() < self._word_until + PASSING
+        return not (self.activity.doing or is_fading or (reading and reading.per_minute))
+
     def say(self, word: str) -> None:
         """A word on what was just done, for a few seconds."""
         self._word, self._word_until = one_line(word), time.monotonic() + PASSING

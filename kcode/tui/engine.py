@@ -50,7 +50,9 @@ class Engine:
 
     def __init__(self, door: Door) -> None:
         self._door = door
-        self._passage: Passage[Word] = Passage()
+        self._passage: Passage[Word] = Passage(lambda: self.news())
+        self.news: Callable[[], None] = lambda: None
+        """Called, in the engine's thread, when there is something to take again."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._started: Started | None = None

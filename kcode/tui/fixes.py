@@ -1,8 +1,9 @@
 """What Textual 8.2 does not do, or does otherwise than a program for long days needs. Each with its reason; all of
 it can go when the release that mends it is required."""
 
+import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from textual import events
@@ -63,8 +64,13 @@ class FixedApp(App[ReturnType]):
 
     def end_soon(self, code: int) -> None:
         """From a signal handler, or any thread."""
+        self.soon(lambda: self.exit(return_code=code))
+
+    def soon(self, call: Callable[[], object]) -> None:
+        """In the app's own thread, from any other; after its end nothing happens."""
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(lambda: self.exit(return_code=code))
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(call)
 
     def write_sequence(self, sequence: str) -> None:
         """Straight to the terminal, between frames."""

@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -40,7 +41,9 @@ class Passage(Generic[T]):
     OUTPUT_KEPT a call.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, news: Callable[[], None] = lambda: None) -> None:
+        """`news` is called, in the thread of `put`, when there is something to take again."""
+        self._news = news
         self._lock = threading.Lock()
         self._waiting: list[Event | T | _Pieces] = []
         self._open: dict[tuple[str, ...], tuple[tuple[object, ...], _Pieces]] = {}
@@ -49,6 +52,7 @@ class Passage(Generic[T]):
     def put(self, told: Event | T) -> None:
         """A listener: quick, and never blocks for longer than a `take` takes."""
         with self._lock:
+            is_first = not self._waiting
             match told:
                 case TextArrived() | ThinkingArrived():
                     self._add((told.task,), (told.type,), told)
@@ -60,6 +64,8 @@ class Passage(Generic[T]):
                     self._waiting.append(told)
                     if isinstance(told, BaseEvent):
                         self._open.clear()
+        if is_first:
+            self._news()
 
     def take(self) -> list[Event | T]:
         """All that came since the last time, in order."""

@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -40,6 +41,9 @@ from kcode.tui.words import Broke, Door, GivenBack, Opened, Told
 
 class Talk(Screen[None]):
     """Attributes down, messages up; what can be done from here is in `commands`."""
+
+    class Stirred(Message):
+        """Something is shown that will fade: the screen has to tick."""
 
     DEFAULT_CSS = """
     Talk {
@@ -327,6 +331,7 @@ class Talk(Screen[None]):
         else:
             self.bottom.say(text)
             self.tick()
+            self.post_message(self.Stirred())
 
     def pick(
         self, title: str, rows: Sequence[Choice], then: Callable[[Choice], None], keys: str = ""

@@ -561,3 +561,19 @@ async def test_a_block_is_pointed_at_and_opened(start: Start) -> None:
         await run.sees("Esc close")
         await run.press("escape")
         assert "Esc close" not in run.screen
+
+
+async def test_an_idle_screen_rests_and_wakes_with_the_next_event(start: Start) -> None:
+    async with start(HELLO) as run:
+        await run.ready()
+        await run.until(lambda: run.app._ticking is not None and not run.app._ticking._active.is_set())
+        await run.type("say hello")
+        await run.sees("Good day.")
+
+
+async def test_a_word_on_what_was_done_fades(start: Start) -> None:
+    async with start(HELLO) as run:
+        await run.ready()
+        await run.type("/budget")
+        await run.sees("There is no budget.")
+        await run.until(lambda: "There is no budget." not in run.screen)

@@ -78,3 +78,15 @@ def test_nothing_is_lost_between_two_threads() -> None:
     heard += passage.take()
     assert [event for event in heard if isinstance(event, Noticed)] == notices
     assert sum(len(event.text) for event in heard if isinstance(event, TextArrived)) == 5_000
+
+
+def test_news_are_told_once_until_they_are_taken() -> None:
+    told: list[int] = []
+    passage: Passage[str] = Passage(lambda: told.append(1))
+    passage.put(text("a"))
+    passage.put(text("b"))
+    passage.put("a word")
+    assert len(told) == 1
+    passage.take()
+    passage.put(text("c"))
+    assert len(told) == 2
