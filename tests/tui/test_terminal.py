@@ -286,12 +286,9 @@ def test_a_resize(open_terminal: Callable[..., Terminal], provided: Callable[...
     terminal.say("say hello")
     terminal.sees("1 step")
     terminal.tmux("resize-window", "-t", "t", "-x", "60", "-y", "20")
-    terminal.until(
-        lambda: any(line.startswith("╭" + "─" * 58 + "╮") for line in terminal.screen.splitlines())
-    )
-    screen = terminal.screen
-    assert "Good day." in screen and "$0." in screen
-    assert len(screen.rstrip("\n").splitlines()) <= 20
+    edge = "╭" + "─" * 58 + "╮"
+    terminal.until(lambda: all(part in terminal.screen for part in (edge, "Good day.", "$0.")))
+    assert len(terminal.screen.rstrip("\n").splitlines()) <= 20
 
 
 def test_to_the_shell_and_back(terminal: Terminal, provided: Callable[..., ScriptedProvider]) -> None:
