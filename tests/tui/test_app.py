@@ -1,8 +1,8 @@
 import asyncio
-import subprocess
 from decimal import Decimal
 from pathlib import Path
 
+import psutil
 import pytest
 
 from kcode.events import ModeChanged, Spent
@@ -140,8 +140,8 @@ async def test_escape_stops_a_command_with_its_processes(start: Start) -> None:
         await run.press("escape")
         await run.rests()
         await run.sees("Cancelled.")
-        left = subprocess.run(["pgrep", "-f", "sleep 60"], capture_output=True, text=True).stdout
-        assert left == ""
+        left = [p for p in psutil.Process().children(recursive=True) if p.name() == "sleep"]
+        assert left == []
 
 
 async def test_a_message_is_queued_while_the_model_works_and_heard_before_its_next_step(start: Start) -> None:
