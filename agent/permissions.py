@@ -18,7 +18,7 @@ from kcode.agent.protected import WHY, protection
 from kcode.agent.rules import Rule, rule
 from kcode.agent.words import Word, names_in
 from kcode.errors import ToolError
-from kcode.tools.files.secrets import is_secret
+from kcode.files.secrets import is_secret
 from kcode.tools.tool import Group, Tool, Workspace
 
 Verdict = Literal["allow", "ask", "deny"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from kcode.memory.rules import project_rules
 from kcode.messages import Todo
 from kcode.modes.mode import Mode
-from kcode.tools.commands.git import GitError, git, is_repository
+from kcode.processes.git import GitError, git, is_repository
 
 CHANGES_SHOWN = 10
 

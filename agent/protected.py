@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from kcode.agent.words import names_in
+from kcode.files.secrets import is_secret
 from kcode.paths import config_dir, data_dir, state_dir
-from kcode.tools.files.secrets import is_secret
 
 Protection = Literal["git", "settings", "startup", "secret"]
 

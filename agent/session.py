@@ -34,7 +34,7 @@ from kcode.events import (
 from kcode.llm.client import Client
 from kcode.messages import Image, Prompt, ToolCall, ToolResult
 from kcode.modes.mode import Mode, mode_named
-from kcode.tools.commands.jobs import Jobs
+from kcode.processes.jobs import Jobs
 from kcode.tools.tool import Output, Toolbox, Workspace
 
 log = logging.getLogger(__name__)

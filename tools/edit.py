@@ -7,10 +7,10 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from kcode.errors import ToolError
+from kcode.files.diff import changed_lines, diff
 from kcode.messages import Change
-from kcode.tools.files.diff import changed_lines, diff
-from kcode.tools.files.listing import trouble
 from kcode.tools.files.matching import Place, find, nearest
+from kcode.tools.files.missing import trouble
 from kcode.tools.files.page import Window, numbered, page
 from kcode.tools.files.saving import Original, original, save
 from kcode.tools.tool import Group, Output, Tool, Workspace

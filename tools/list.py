@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from kcode.errors import ToolError
-from kcode.tools.files.listing import files_of, trouble
+from kcode.files.listing import files_of
+from kcode.tools.files.missing import trouble
 from kcode.tools.tool import Group, Output, Tool, Workspace
 from kcode.visible import escaped
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar
 
 from kcode.errors import ToolError
+from kcode.files import syntax
+from kcode.files.disk import MAX_EDIT, opened
+from kcode.files.text import SAMPLE, decode, digest, is_binary, mark_of
 from kcode.messages import Image
-from kcode.tools.files import syntax
-from kcode.tools.files.disk import MAX_EDIT, opened
-from kcode.tools.files.listing import trouble
+from kcode.tools.files.missing import trouble
 from kcode.tools.files.page import Window, numbered, page, pieces_of
-from kcode.tools.files.text import SAMPLE, decode, digest, is_binary, mark_of
 from kcode.tools.tool import Group, Output, Tool, Workspace
 from kcode.visible import escaped, size_of
 

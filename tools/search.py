@@ -10,11 +10,12 @@ from typing import ClassVar
 from pydantic import Field
 
 from kcode.errors import ToolError
-from kcode.tools.commands.environment import find_program
-from kcode.tools.files.disk import KINDS
+from kcode.files.disk import KINDS
+from kcode.files.listing import files_of
+from kcode.files.secrets import is_secret
+from kcode.processes.environment import find_program
 from kcode.tools.files.hits import Hits
-from kcode.tools.files.listing import files_of, trouble
-from kcode.tools.files.secrets import is_secret
+from kcode.tools.files.missing import trouble
 from kcode.tools.files.seek import Wanted, escape, seek
 from kcode.tools.tool import Group, Output, Tool, Workspace
 from kcode.visible import escaped, size_of

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from kcode.tools.commands.heard import Heard, Screen
-from kcode.tools.commands.jobs import Job
-from kcode.tools.commands.process import Ended, run
+from kcode.processes.heard import Heard, Screen
+from kcode.processes.jobs import Job
+from kcode.processes.process import Ended, run
 from kcode.tools.tool import Group, Output, Tool, Workspace
 from kcode.visible import visible
 

@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 import kcode.tools
 from kcode.errors import ToolError
 from kcode.messages import Change, Image, Record, Todo, ToolCall
-from kcode.tools.commands.jobs import Jobs
+from kcode.processes.jobs import Jobs
 from kcode.visible import escaped
 
 Group = Literal["read", "edit", "command", "delegate", "outside"]

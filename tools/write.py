@@ -3,10 +3,10 @@
 from typing import ClassVar
 
 from kcode.errors import ToolError
+from kcode.files.diff import diff
+from kcode.files.text import digest, newline_of, with_newlines
 from kcode.messages import Change
-from kcode.tools.files.diff import diff
 from kcode.tools.files.saving import Original, original, save
-from kcode.tools.files.text import digest, newline_of, with_newlines
 from kcode.tools.tool import Group, Output, Tool, Workspace
 from kcode.visible import escaped
 

@@ -8,7 +8,7 @@ import click
 from kcode.agent.permissions import STRICTNESS, Permissions
 from kcode.cli.options import PERMISSION_MODES, RunOptions
 from kcode.cli.start import settings_for
-from kcode.tools.commands.jobs import Jobs
+from kcode.processes.jobs import Jobs
 from kcode.tools.tool import Workspace
 from kcode.visible import visible
 

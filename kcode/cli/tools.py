@@ -16,8 +16,8 @@ from kcode.cli.start import folder, settings_for
 from kcode.errors import BadInput, KcodeError, NeedsApproval, ToolError
 from kcode.events import ApprovalAsked, Event
 from kcode.messages import ToolCall
+from kcode.processes.jobs import Jobs
 from kcode.settings import PermissionMode, Settings
-from kcode.tools.commands.jobs import Jobs
 from kcode.tools.tool import Output, Tool, Workspace, installed_tools
 from kcode.visible import visible
 

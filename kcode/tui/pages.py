@@ -8,8 +8,8 @@ from textual.content import Content
 
 from kcode import __version__
 from kcode.messages import Change
+from kcode.processes.git import GitError, git
 from kcode.spend.money import dollars, tokens
-from kcode.tools.commands.git import GitError, git
 from kcode.tui.desk import Command, Desk
 from kcode.tui.diffview import change_lines
 from kcode.tui.flow import Line, one_row

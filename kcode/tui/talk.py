@@ -15,10 +15,10 @@ from textual.widget import Widget
 
 from kcode.errors import KcodeError
 from kcode.events import MAIN, BaseEvent, Event, MessageAdded, Noticed, TaskEnded, TextArrived, ToolStarted
+from kcode.files.listing import files_of
+from kcode.processes.git import GitError, git
 from kcode.settings import project_file
 from kcode.spend.meter import Meter
-from kcode.tools.commands.git import GitError, git
-from kcode.tools.files.listing import files_of
 from kcode.tui import choosing, commands, pages, trusting
 from kcode.tui.approval import Ask
 from kcode.tui.attached import images_in

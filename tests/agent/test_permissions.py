@@ -10,8 +10,8 @@ from kcode import settings
 from kcode.agent.permissions import Decision, Permissions, Verdict
 from kcode.errors import BadInput, ToolError
 from kcode.paths import config_dir, data_dir
+from kcode.processes.jobs import Jobs
 from kcode.settings import PermissionMode
-from kcode.tools.commands.jobs import Jobs
 from kcode.tools.shell import Shell
 from kcode.tools.tool import Group, Output, Tool, Workspace
 

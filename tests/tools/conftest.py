@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from kcode.messages import ToolCall
-from kcode.tools.commands.jobs import Jobs
+from kcode.processes.jobs import Jobs
 from kcode.tools.tool import Output, Workspace, installed_tools
 
 Call = Callable[..., Awaitable[Output]]

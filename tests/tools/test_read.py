@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kcode.errors import ToolError
-from kcode.tools.files.text import digest
+from kcode.files.text import digest
 from kcode.tools.tool import Output, Workspace
 
 Call = Callable[..., Awaitable[Output]]

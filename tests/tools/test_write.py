@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kcode.errors import ToolError
-from kcode.tools.files.text import digest
+from kcode.files.text import digest
 from kcode.tools.tool import Output, Workspace
 from kcode.tools.write import Write
 

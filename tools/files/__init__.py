@@ -1,1 +1,1 @@
-"""What the tools share about files: which there are, their text, and how it is changed."""
+"""What the tools share about files: where text is found, how it is shown, and how it is changed."""

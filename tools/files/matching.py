@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
 from itertools import islice
 
-from kcode.tools.files.text import newline_of, with_newlines
+from kcode.files.text import newline_of, with_newlines
 
 ESCAPES = {"n": "\n", "t": "\t", "r": ""}
 SPACES = " \t\u00a0\u2000-\u200a\u202f\u205f\u3000"

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kcode.errors import ToolError
+from kcode.files import syntax
+from kcode.files.diff import change
+from kcode.files.disk import content, refuse_git, replace, unbroken
+from kcode.files.text import Text, decode, digest
 from kcode.messages import Change
-from kcode.tools.files import syntax
-from kcode.tools.files.diff import change
-from kcode.tools.files.disk import content, refuse_git, replace, unbroken
-from kcode.tools.files.listing import trouble
-from kcode.tools.files.text import Text, decode, digest
+from kcode.tools.files.missing import trouble
 from kcode.tools.tool import Output, Workspace
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kcode.errors import ToolError
-from kcode.tools.commands.environment import clean_environment
+from kcode.processes.environment import clean_environment
 from kcode.tools.files import grep
 from kcode.tools.files.hits import Hits
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kcode.errors import ToolError
-from kcode.tools.commands.heard import Heard, Screen
-from kcode.tools.commands.process import CANCEL_GRACE, Process, start
+from kcode.processes.heard import Heard, Screen
+from kcode.processes.process import CANCEL_GRACE, Process, start
 
 RUNNING = 8
 """How many may run at once."""

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from kcode.tools.commands.environment import clean_environment, find_program
+from kcode.processes.environment import clean_environment, find_program
 
 SECRETS = (
     "OPENAI_API_KEY ANTHROPIC_API_KEY AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN GITHUB_TOKEN "

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kcode.errors import ToolError
-from kcode.tools.files.disk import content, opened, refuse_git, replace, unbroken
+from kcode.files.disk import content, opened, refuse_git, replace, unbroken
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="compares what was opened by /proc")
 
@@ -78,7 +78,7 @@ def as_nobody(code: str, *arguments: str) -> str:
     """What a program prints that may not do what root may."""
     demote = "import os; os.setgid(65534); os.setuid(65534)" if os.geteuid() == 0 else ""
     program = f"import sys; sys.path.insert(0, {os.getcwd()!r})\nfrom pathlib import Path\n"
-    program += "from kcode.tools.files.disk import content, replace\n" + demote + "\n" + code
+    program += "from kcode.files.disk import content, replace\n" + demote + "\n" + code
     run = subprocess.run(
         [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True
     )

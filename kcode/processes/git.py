@@ -14,7 +14,7 @@ import os
 import signal
 from pathlib import Path
 
-from kcode.tools.commands.environment import find_program
+from kcode.processes.environment import find_program
 
 BOUND = 64_000_000
 """Bytes of output; more is an error."""

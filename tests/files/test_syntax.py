@@ -1,6 +1,6 @@
 import pytest
 
-from kcode.tools.files.syntax import GRAMMARS, fault, new_fault, outline
+from kcode.files.syntax import GRAMMARS, fault, new_fault, outline
 
 OUTLINES = {
     "a.py": (

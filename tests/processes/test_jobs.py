@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kcode.errors import ToolError
-from kcode.tools.commands.jobs import KEPT, RUNNING, Job, Jobs
+from kcode.processes.jobs import KEPT, RUNNING, Job, Jobs
 from tests.tools.conftest import Trace
 
 

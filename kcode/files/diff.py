@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from difflib import Match, SequenceMatcher
 
+from kcode.files.text import lines_of
 from kcode.messages import Change
-from kcode.tools.files.text import lines_of
 
 CONTEXT = 3
 RECORDED = 400

@@ -3,13 +3,10 @@
 import asyncio
 import os
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kcode.tools.commands.git import GitError, git
-from kcode.tools.tool import Workspace
-from kcode.visible import escaped
+from kcode.processes.git import GitError, git
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -18,8 +15,6 @@ MOST = 200_000
 """Files that are listed where there is no git."""
 LONG_AS_A_WALK = 30.0
 """Seconds for git in a huge repository."""
-WORTH_A_GUESS = 2.0
-"""Seconds."""
 NEVER = {"node_modules", "__pycache__"}
 SHOWN_THOUGH_HIDDEN = {".github"}
 
@@ -86,23 +81,3 @@ def _is_ignored(name: str, rules: "tuple[tuple[str, GitIgnoreSpec], ...]") -> bo
     """By the deepest .gitignore that has a word on it."""
     verdicts = (spec.check_file(name.removeprefix(below)).include for below, spec in reversed(rules))
     return next((verdict for verdict in verdicts if verdict is not None), False)
-
-
-async def trouble(error: OSError, path: Path, workspace: Workspace) -> str:
-    """What went wrong with a path, for the model; when it is not there, the names that it may have meant."""
-    name = workspace.shown(path)
-    if not isinstance(error, FileNotFoundError | NotADirectoryError):
-        return f"{name}: {error.strerror}."
-    meant = await _nearest(path, workspace)
-    return f"There is no {name}." + (f" Did you mean {' or '.join(meant)}?" if meant else "")
-
-
-async def _nearest(path: Path, workspace: Workspace) -> list[str]:
-    try:
-        async with asyncio.timeout(WORTH_A_GUESS):
-            files = await files_of(workspace.root)
-            close = await asyncio.to_thread(get_close_matches, workspace.shown(path), files[:20_000], 3, 0.8)
-    except TimeoutError:
-        return []
-    same = [name for name in files if name.rpartition("/")[2] == path.name]
-    return [escaped(name) for name in dict.fromkeys([*same[:3], *close])][:4]

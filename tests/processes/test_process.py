@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from kcode.errors import ToolError
-from kcode.tools.commands.process import Ended, Process, run, shell, start
+from kcode.processes.process import Ended, Process, run, shell, start
 from tests.tools.conftest import Trace
 
 IGNORES_TERM = "trap '' TERM INT HUP;"
@@ -182,7 +182,7 @@ async def test_a_reaper_that_was_stopped_does_its_work(tmp_path: Path, trace: Tr
 
 async def test_when_kcode_is_killed_its_commands_end(tmp_path: Path, trace: Trace) -> None:
     script = (
-        "import asyncio; from pathlib import Path; from kcode.tools.commands.process import run;"
+        "import asyncio; from pathlib import Path; from kcode.processes.process import run;"
         f"asyncio.run(run('(setsid sleep {trace} &); sleep {trace}', Path('.'), limit=99, silence=99))"
     )
     kcode = subprocess.Popen(

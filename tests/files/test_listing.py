@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kcode.tools.files.listing import files_of
+from kcode.files.listing import files_of
 
 
 def fill(root: Path, *names: str) -> None:

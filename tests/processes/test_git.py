@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from kcode.tools.commands.git import GitError, git, is_repository
+from kcode.processes.git import GitError, git, is_repository
 
 READS = (
     ("status", "--porcelain"),

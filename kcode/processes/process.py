@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from kcode.errors import ToolError
-from kcode.tools.commands import reaper
-from kcode.tools.commands.environment import clean_environment, find_program
+from kcode.processes import reaper
+from kcode.processes.environment import clean_environment, find_program
 
 if TYPE_CHECKING:
     import psutil

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kcode.tools.files.diff import RECORDED, change, changed_lines, diff
+from kcode.files.diff import RECORDED, change, changed_lines, diff
 
 LINES = st.lists(st.sampled_from(["a", "b", "", "-- x", "++ y", "@@ z"]), max_size=30)
 

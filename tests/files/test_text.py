@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kcode.errors import ToolError
-from kcode.tools.files.text import Text, decode, lines_of, newline_of, with_newlines
+from kcode.files.text import Text, decode, lines_of, newline_of, with_newlines
 
 
 @given(st.binary())

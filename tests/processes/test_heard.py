@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kcode.tools.commands.heard import BOUND, PERIOD, SCREENFUL, Heard, Screen, plain
+from kcode.processes.heard import BOUND, PERIOD, SCREENFUL, Heard, Screen, plain
 
 HALF = BOUND // 2
 

@@ -1,0 +1,1 @@
+"""Files: how they are read, written, listed, compared and outlined, whoever asks."""

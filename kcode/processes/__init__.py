@@ -1,0 +1,1 @@
+"""Commands: starting them, hearing them, and ending them to the last process."""
