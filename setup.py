@@ -6,16 +6,6 @@ TOP = {"agent": "agent", "modes": "modes", "tools": "tools", "memory": "memory",
 BELOW = [f"kcode.{name}.{package}" for name, folder in TOP.items() for package in find_packages(folder)]
 FLOORS = ("files", "processes", "llm", "spend", "cli", "tui")
 REST = find_packages(include=["kcode", *(f"kcode.{floor}*" for floor in FLOORS)])
-    include=[
-        "kcode",
-        "kcode.files*",
-        "kcode.processes*",
-        "kcode.llm*",
-        "kcode.spend*",
-        "kcode.cli*",
-        "kcode.tui*",
-    ]
-)
 
 setup(
     packages=[*REST, *(f"kcode.{name}" for name in TOP), *BELOW],

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
+from tests.tracing import trace as trace
+
 if TYPE_CHECKING:
     from tests.running import Forker
 

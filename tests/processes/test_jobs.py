@@ -6,7 +6,7 @@ import pytest
 
 from kcode.errors import ToolError
 from kcode.processes.jobs import KEPT, RUNNING, Job, Jobs
-from tests.tools.conftest import Trace
+from tests.tracing import Trace
 
 
 @pytest.fixture

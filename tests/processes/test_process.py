@@ -14,7 +14,7 @@ import pytest
 
 from kcode.errors import ToolError
 from kcode.processes.process import Ended, Process, run, shell, start
-from tests.tools.conftest import Trace
+from tests.tracing import Trace
 
 IGNORES_TERM = "trap '' TERM INT HUP;"
 ROOT = Path(__file__).parents[3]

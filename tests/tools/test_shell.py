@@ -11,7 +11,8 @@ import tiktoken
 from kcode.errors import ToolError
 from kcode.tools.shell import Shell
 from kcode.tools.tool import Toolbox, Workspace, installed_tools
-from tests.tools.conftest import Call, Trace
+from tests.tools.conftest import Call
+from tests.tracing import Trace
 
 
 async def test_the_model_gets_what_the_command_said_and_nothing_else(
