@@ -17,7 +17,7 @@ from kcode.processes.process import Ended, Process, run, shell, start
 from tests.tracing import Trace
 
 IGNORES_TERM = "trap '' TERM INT HUP;"
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 class Ear:
