@@ -32,7 +32,7 @@ from textual.widgets import TextArea
 
 from kcode.events import Event, MessageAdded, OutputArrived, TextArrived, ToolStarted
 from kcode.messages import Change, Message, Prompt, Reply, ToolCall, ToolResult
-from kcode.tui.transcript import Transcript
+from kcode.tui.transcript.transcript import Transcript
 
 SIZE = (120, 40)
 RATE = 10

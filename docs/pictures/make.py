@@ -32,8 +32,8 @@ from kcode.cli.screen import door_for
 from kcode.llm import transport
 from kcode.scripted import ScriptedProvider
 from kcode.tui.app import KcodeApp
-from kcode.tui.approval import GRACE, PAUSE
-from kcode.tui.engine import Engine
+from kcode.tui.approval.approval import GRACE, PAUSE
+from kcode.tui.engine.engine import Engine
 from tests.tui.screen import until, until_shown
 
 HERE = Path(__file__).parent

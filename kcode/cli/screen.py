@@ -11,7 +11,7 @@ from kcode.cli.config import keep
 from kcode.cli.options import RunOptions
 from kcode.events import Listener
 from kcode.tui import terminal
-from kcode.tui.words import Door, Started, Wish
+from kcode.tui.engine.words import Door, Started, Wish
 
 
 def screen(options: RunOptions, demo: Callable[[], int] | None = None, note: str = "") -> int:

@@ -12,13 +12,13 @@ from textual.timer import Timer
 
 from kcode.events import ApprovalAsked, QuestionAsked
 from kcode.tui import themes
-from kcode.tui.engine import Engine
+from kcode.tui.engine.engine import Engine
+from kcode.tui.engine.words import Door, NotOpened, Told, Wish, Working
 from kcode.tui.first import FirstRun
 from kcode.tui.fixes import FixedApp
-from kcode.tui.history import History, history_file
+from kcode.tui.input.history import History, history_file
 from kcode.tui.talk import Talk
 from kcode.tui.terminal import is_remote, notification, title
-from kcode.tui.words import Door, NotOpened, Told, Wish, Working
 
 PACE, REMOTE_PACE = 0.1, 0.22
 """Seconds between two looks at what the engine told."""

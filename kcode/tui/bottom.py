@@ -11,15 +11,15 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 
-from kcode.tui.approval import Asked, Questions
-from kcode.tui.choices import Choice
-from kcode.tui.completion import Completions, Files
-from kcode.tui.history import History
-from kcode.tui.picker import Picker
-from kcode.tui.prompt import Prompt
-from kcode.tui.safe import one_line
-from kcode.tui.state import State
+from kcode.tui.approval.approval import Asked, Questions
+from kcode.tui.engine.state import State
+from kcode.tui.input.completion import Completions, Files
+from kcode.tui.input.history import History
+from kcode.tui.input.prompt import Prompt
+from kcode.tui.lists.choices import Choice
+from kcode.tui.lists.picker import Picker
 from kcode.tui.status import Activity, StatusBar
+from kcode.tui.text.safe import one_line
 
 PASSING = 4.0
 """Seconds that a word on what was just done stays."""

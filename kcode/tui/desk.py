@@ -10,10 +10,10 @@ from textual.content import Content
 from textual.widget import Widget
 
 from kcode.spend.meter import Meter
-from kcode.tui.choices import Choice
-from kcode.tui.engine import Engine
-from kcode.tui.state import State
-from kcode.tui.words import Door
+from kcode.tui.engine.engine import Engine
+from kcode.tui.engine.state import State
+from kcode.tui.engine.words import Door
+from kcode.tui.lists.choices import Choice
 
 
 class Desk(Protocol):

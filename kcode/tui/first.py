@@ -18,10 +18,10 @@ from kcode.llm.catalog import Catalog, default_model
 from kcode.llm.providers import PROVIDERS
 from kcode.llm.servers import ask_servers
 from kcode.settings import Settings
-from kcode.tui.choices import Choice
-from kcode.tui.picker import Picker
-from kcode.tui.safe import one_line, safe
-from kcode.tui.words import Door, Wish
+from kcode.tui.engine.words import Door, Wish
+from kcode.tui.lists.choices import Choice
+from kcode.tui.lists.picker import Picker
+from kcode.tui.text.safe import one_line, safe
 
 MODELS_OF_A_SERVER = 5
 DEMO = "demo"

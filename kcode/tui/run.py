@@ -5,11 +5,11 @@ from contextlib import ExitStack
 
 from kcode.tui import terminal
 from kcode.tui.app import KcodeApp
-from kcode.tui.engine import Engine
+from kcode.tui.engine.engine import Engine
+from kcode.tui.engine.words import Door
 from kcode.tui.fixes import mend_input
-from kcode.tui.receipts import line
-from kcode.tui.safe import safe
-from kcode.tui.words import Door
+from kcode.tui.text.safe import safe
+from kcode.tui.transcript.receipts import line
 
 LONGEST_ANSWER = 40
 """Lines of the last answer that are printed at the end."""

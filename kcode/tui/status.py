@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from kcode.spend.meter import Reading
 from kcode.spend.money import dollars, tokens
-from kcode.tui.safe import one_line
+from kcode.tui.text.safe import one_line
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 GAUGE_CELLS = 8

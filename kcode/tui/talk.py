@@ -19,24 +19,25 @@ from kcode.files.listing import files_of
 from kcode.processes.git import GitError, git
 from kcode.settings import project_file
 from kcode.spend.meter import Meter
-from kcode.tui import choosing, commands, pages, trusting
-from kcode.tui.approval import Ask
-from kcode.tui.attached import images_in
+from kcode.tui.approval.approval import Ask
 from kcode.tui.bottom import Bottom
-from kcode.tui.choices import Choice
+from kcode.tui.commands import choosing, commands, trusting
 from kcode.tui.desk import Command
-from kcode.tui.engine import Engine
-from kcode.tui.finder import Finder
-from kcode.tui.history import History
-from kcode.tui.page import Page
-from kcode.tui.prompt import Prompt
-from kcode.tui.receipts import Receipts
-from kcode.tui.safe import one_line
-from kcode.tui.state import State
+from kcode.tui.engine.engine import Engine
+from kcode.tui.engine.state import State
+from kcode.tui.engine.words import Broke, Door, GivenBack, Opened, Told
+from kcode.tui.input.attached import images_in
+from kcode.tui.input.history import History
+from kcode.tui.input.prompt import Prompt
+from kcode.tui.lists.choices import Choice
+from kcode.tui.pages import pages
+from kcode.tui.pages.page import Page
 from kcode.tui.status import TopBar
-from kcode.tui.transcript import Transcript
+from kcode.tui.text.safe import one_line
+from kcode.tui.transcript.finder import Finder
+from kcode.tui.transcript.receipts import Receipts
+from kcode.tui.transcript.transcript import Transcript
 from kcode.tui.welcome import Welcome
-from kcode.tui.words import Broke, Door, GivenBack, Opened, Told
 
 
 class Talk(Screen[None]):

@@ -15,7 +15,7 @@ from kcode.cli.screen import door_for
 from kcode.llm import transport
 from kcode.scripted import ScriptedProvider
 from kcode.tui.app import KcodeApp
-from kcode.tui.engine import Engine
+from kcode.tui.engine.engine import Engine
 from tests.tui.screen import shown, until, until_shown
 
 MODEL = "scripted/demo-model"

@@ -8,7 +8,7 @@ import pytest
 from kcode.events import ModeChanged, Spent
 from kcode.memory import log
 from kcode.paths import data_dir
-from kcode.tui.approval import GRACE, PAUSE
+from kcode.tui.approval.approval import GRACE, PAUSE
 from tests.playing import call
 from tests.tui.conftest import MODEL, OTHER, Run, Start, lane
 

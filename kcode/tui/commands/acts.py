@@ -1,0 +1,151 @@
+"""What commands do besides choosing and showing."""
+
+import asyncio
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from kcode import trust
+from kcode.errors import BadInput
+from kcode.spend.money import dollars, micro_dollars
+from kcode.tui.desk import Desk
+from kcode.tui.engine.words import Wish
+
+COPIERS = (["pbcopy"], ["wl-copy"], ["xclip", "-selection", "clipboard"], ["xsel", "-b", "-i"], ["clip.exe"])
+COPY_TIME = 2.0
+"""Seconds."""
+
+
+def new_session(desk: Desk, _: str = "") -> None:
+    """The old one is kept; what is left of its budget goes on."""
+    reading = desk.meter.reading()
+    desk.engine.open(Wish("new", budget=reading.left))
+
+
+def fork_session(desk: Desk, _: str = "") -> None:
+    if desk.state.opened is None or not desk.door.keeps_sessions:
+        raise BadInput("This session is not kept in a file, so it cannot be forked.")
+    desk.engine.open(Wish("fork", desk.state.opened.session))
+
+
+def rename_session(desk: Desk, name: str) -> None:
+    if not name:
+        raise BadInput("Say what to call it: /rename the login bug")
+    desk.engine.rename(name)
+    desk.notice(f"This session is now called {name}.")
+
+
+def set_budget(desk: Desk, amount: str) -> None:
+    if not amount:
+        reading = desk.meter.reading()
+        if reading.budget is None:
+            desk.notice("There is no budget. Set one: /budget 2.50")
+        else:
+            desk.notice(
+                f"{dollars(reading.left)} of {dollars(reading.budget)} are left. /budget off lifts it."
+            )
+        return
+    desk.engine.set_budget(None if amount.lower() in ("off", "none") else _money(amount))
+
+
+def _money(amount: str) -> int:
+    try:
+        value = Decimal(amount.removeprefix("$"))
+    except InvalidOperation:
+        value = Decimal(-1)
+    if not value.is_finite() or value < 0:
+        raise BadInput(f"{amount!r} is no amount of dollars. Say /budget 2.50, or /budget off.")
+    return micro_dollars(value)
+
+
+def condense(desk: Desk, _: str = "") -> None:
+    desk.engine.condense()
+
+
+def trust_folder(desk: Desk, _: str = "") -> None:
+    root = desk.root
+    if trust.is_trusted(root):
+        desk.notice(f"{root} is trusted already. `kcode trust` takes it back.")
+        return
+    trust.trust(root)
+    desk.notice("This folder is trusted: what it brings takes effect with the next session (/new).")
+
+
+def export_talk(desk: Desk, name: str) -> None:
+    """As plain text, into a file beside the project's."""
+    root = desk.root
+    session = desk.state.opened.session if desk.state.opened else "session"
+    file = (root / (name or f"kcode-{session}.md")).expanduser()
+    if file.exists():
+        raise BadInput(f"{file} is there already. Name another file: /export NAME")
+    try:
+        file.write_text(desk.plain() + "\n", encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{file} cannot be written: {error.strerror}.") from None
+    desk.notice(f"Written: {file}")
+
+
+def copy_answer(desk: Desk, _: str = "") -> None:
+    text = desk.answer_text()
+    if not text:
+        raise BadInput("There is no answer to copy yet.")
+    desk.work(_copy(desk, text))
+
+
+async def _copy(desk: Desk, text: str) -> None:
+    """By OSC 52, which works over ssh, and by a program of the desktop, which works everywhere else."""
+    desk.app.copy_to_clipboard(text)
+    await asyncio.to_thread(_by_program, text)
+    desk.notice(f"Copied: {len(text):,} characters.")
+
+
+def _by_program(text: str) -> None:
+    for command in COPIERS:
+        if shutil.which(command[0]):
+            try:
+                subprocess.run(
+                    command, input=text.encode(), timeout=COPY_TIME, check=False, capture_output=True
+                )
+            except (OSError, subprocess.TimeoutExpired):
+                continue
+            return
+
+
+def edit_prompt(desk: Desk, text: str = "") -> None:
+    """Write it in $VISUAL or $EDITOR."""
+    command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    handle, name = tempfile.mkstemp(prefix="kcode-", suffix=".md")
+    file = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as draft:
+            draft.write(text or desk.draft())
+        with desk.app.suspend():
+            ended = subprocess.run([*command, name], check=False)
+        if ended.returncode:
+            raise BadInput(f"{command[0]} ended with {ended.returncode}: the draft is as it was.")
+        desk.write(file.read_text(encoding="utf-8", errors="replace").rstrip("\n"))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{command[0]} cannot be run ({error}). Name an editor in $EDITOR.") from None
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def show_in_pager(desk: Desk, _: str = "") -> None:
+    command = shlex.split(os.environ.get("PAGER") or "less")
+    with desk.app.suspend():
+        try:
+            subprocess.run(command, input=desk.plain().encode(), check=False)
+        except OSError as error:
+            raise BadInput(f"{command[0]} cannot be run ({error}). Name a pager in $PAGER.") from None
+
+
+def search(desk: Desk, _: str = "") -> None:
+    desk.search()
+
+
+def leave(desk: Desk, _: str = "") -> None:
+    desk.leave()

@@ -1,0 +1,161 @@
+"""What the screen knows of the session, as a fold over what the engine tells."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from kcode.events import (
+    MAIN,
+    Answered,
+    ApprovalAsked,
+    CallArrived,
+    Effort,
+    Event,
+    MessageAdded,
+    QuestionAsked,
+    Retrying,
+    SessionNamed,
+    TaskEnded,
+    TextArrived,
+    ThinkingArrived,
+    ToolStarted,
+)
+from kcode.messages import Prompt, Reply
+from kcode.settings import PermissionMode
+from kcode.spend.meter import Meter
+from kcode.spend.receipt import Receipt
+from kcode.tui.engine.words import (
+    Broke,
+    Chosen,
+    GivenBack,
+    NotOpened,
+    Opened,
+    Permitted,
+    Queued,
+    Told,
+    Working,
+)
+from kcode.tui.text.safe import one_line
+
+
+@dataclass(slots=True)
+class State:
+    models: dict[str, str]
+    """Mode -> model, as the command line says and the user chooses; "" for modes without a word of their own."""
+    clock: Callable[[], float] = time.monotonic
+    meter: Meter = field(default_factory=Meter)
+    opened: Opened | None = None
+    chosen: Chosen | None = None
+    permissions: PermissionMode = "ask"
+    name: str = ""
+    """Of the session."""
+    is_working: bool = False
+    began: float = 0.0
+    """When it began to work, or to rest."""
+    is_stopping: bool = False
+    queued: tuple[str, ...] = ()
+    answer: str = ""
+    """The last words of the model."""
+    receipt: Receipt = field(default_factory=Receipt)
+    """Of all that was done in the session."""
+    asked: dict[str, ApprovalAsked | QuestionAsked] = field(default_factory=dict)
+    """What waits for the user's word, by id, in order."""
+    _doing: str = ""
+    _first_model: str = ""
+    _titles: dict[str, str] = field(default_factory=dict)
+    """Task -> the first line of its first prompt."""
+
+    def hear(self, told: Told) -> None:
+        match told:
+            case Opened():
+                self._open(told)
+            case Chosen():
+                self.chosen = told
+                self._first_model = self._first_model or told.model
+                self.meter.price = told.facts.price if told.facts else None
+                self.meter.window = told.facts.window if told.facts else None
+            case Permitted():
+                self.permissions = told.mode
+            case Working():
+                self.is_working, self.began, self._doing = told.is_working, self.clock(), ""
+                self.is_stopping = False
+            case Queued():
+                self.queued = told.texts
+            case GivenBack() | NotOpened() | Broke():
+                pass
+            case _:
+                self.meter(told)
+                self._event(told)
+
+    @property
+    def has_talked(self) -> bool:
+        return MAIN in self._titles
+
+    @property
+    def doing(self) -> str:
+        """What goes on, for people; "" when nothing does."""
+        if not self.is_working:
+            return ""
+        if self.is_stopping:
+            return "Stopping"
+        return "Waiting for your word" if self.asked else self._doing or "Working"
+
+    def title_of(self, task: str) -> str:
+        """What a subtask is about; "" for the main one."""
+        return "" if task == MAIN else self._titles.get(task, task)
+
+    def choose(self, mode: str, model: str, effort: Effort | None) -> None:
+        """What the user chose, ahead of the engine's word on it: keys may come fast."""
+        self.chosen = Chosen(mode, model, effort, self.chosen.facts if self.chosen else None)
+
+    def model_of(self, mode: str) -> str:
+        """The model that a mode would talk to: chosen for it, else set for it, else the one for all."""
+        settings = self.opened.settings.models if self.opened else {}
+        mode_itself = self.opened.modes.get(mode) if self.opened else None
+        return (
+            self.models.get(mode)
+            or self.models.get("")
+            or settings.get(mode)
+            or (mode_itself.model if mode_itself else None)
+            or settings.get("default")
+            or self._first_model
+        )
+
+    def _open(self, opened: Opened) -> None:
+        self.opened, self.meter = opened, Meter(clock=self.clock)
+        self.is_working, self.queued, self.answer, self.name = False, (), "", ""
+        self.asked, self._titles, self.receipt = {}, {}, Receipt()
+        for event in opened.past:
+            self.meter.recall(event)
+            self._event(event)
+        self.asked.clear()
+
+    def _event(self, event: Event) -> None:
+        self.receipt(event)
+        match event:
+            case ToolStarted():
+                self._doing = one_line(event.title)
+            case ThinkingArrived():
+                self._doing = "Thinking"
+            case TextArrived():
+                self._doing = "Writing"
+            case CallArrived():
+                self._doing = f"Writing a call of {one_line(event.name)}" if event.name else self._doing
+            case Retrying():
+                wait = f", again in {event.wait:.0f} s" if event.wait >= 1 else ""
+                self._doing = f"{one_line(event.reason)}{wait}"
+            case ApprovalAsked() | QuestionAsked():
+                self.asked[event.id] = event
+            case Answered():
+                self.asked.pop(event.id, None)
+            case TaskEnded():
+                self.asked = {id: asked for id, asked in self.asked.items() if asked.task != event.task}
+            case SessionNamed():
+                self.name = event.name
+            case MessageAdded(message=Prompt() as prompt):
+                self._titles.setdefault(event.task, one_line(prompt.text)[:60])
+            case MessageAdded(message=Reply() as reply) if event.task == MAIN:
+                self.answer = reply.text or self.answer
+                self._doing = ""
+            case _:
+                pass

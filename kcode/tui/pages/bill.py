@@ -1,0 +1,208 @@
+"""Pages on money: what was spent, and what the next request sends and costs."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+from textual.content import Content
+
+from kcode.errors import KcodeError
+from kcode.llm.catalog import Catalog
+from kcode.spend.meter import Account, Meter, Reading
+from kcode.spend.money import dollars, rounded, tokens
+from kcode.spend.prices import PriceRow
+from kcode.spend.table import table
+from kcode.spend.total import Total
+from kcode.tui.desk import Desk
+from kcode.tui.pages import context
+from kcode.tui.pages.page import ByWidth
+from kcode.tui.status import gauge
+from kcode.tui.text.safe import one_line
+from kcode.tui.transcript.plain import counted
+
+BAR = 20
+MINUTES = 40
+SPARKS = "·▁▂▃▄▅▆▇█"
+
+
+def show_cost(desk: Desk, _: str = "") -> None:
+    desk.view("What it cost", ByWidth(lambda width: cost_page(desk.meter, _price_of(desk), width)))
+
+
+def cost_page(meter: Meter, price_of: Callable[[str], PriceRow | None], width: int) -> Content:
+    """This session's spend by mode, model and purpose."""
+    reading = meter.reading()
+    usage = reading.session.usage
+    lines = [
+        Content.assemble(
+            (str(reading.session), "bold"),
+            f"   {counted(reading.session.requests, 'request')}",
+            f"   ↑{tokens(usage.input)} ↓{tokens(usage.output)} tokens",
+        ),
+        Content.styled(_saved(meter, price_of), "$text-muted"),
+        *_budget_lines(meter),
+        Content(""),
+    ]
+    groups = {title: _grouped(meter, name_of) for title, name_of in BY.items()}
+    widest = max((len(name) for group in groups.values() for name in group), default=0)
+    for title, group in groups.items():
+        lines += [Content.styled(title, "bold $text-accent"), *_bars(group, widest, width), Content("")]
+    minutes = meter.minutes(MINUTES)
+    most, now = dollars(max(minutes)), dollars(reading.per_minute)
+    lines += [
+        Content.styled("By minute", "bold $text-accent"),
+        Content.assemble(
+            sparkline(minutes), (f"  the last {MINUTES}: at most {most}, now {now}", "$text-muted")
+        ),
+    ]
+    return Content("\n").join(lines)
+
+
+BY: dict[str, Callable[[Account], str]] = {
+    "By mode": lambda account: account.mode,
+    "By model": lambda account: account.model,
+    "By purpose": lambda account: account.purpose,
+}
+
+
+def _grouped(meter: Meter, name_of: Callable[[Account], str]) -> dict[str, Total]:
+    groups: dict[str, Total] = {}
+    for account, total in meter.accounts.items():
+        name = one_line(name_of(account))
+        groups[name] = groups.get(name, Total()) + total
+    return dict(sorted(groups.items(), key=lambda group: -group[1].micro_dollars))
+
+
+def _bars(groups: dict[str, Total], widest: int, width: int) -> list[Content]:
+    if not groups:
+        return [Content.styled("nothing yet", "$text-muted")]
+    most = max(total.micro_dollars for total in groups.values()) or 1
+    rows = [
+        [
+            name.ljust(widest),
+            str(total),
+            gauge(total.micro_dollars / most, BAR),
+            counted(total.requests, "request"),
+            f"↑{tokens(total.usage.input)}",
+            f"↓{tokens(total.usage.output)}",
+            f"{total.cache_share:.0%} cached",
+        ]
+        for name, total in groups.items()
+    ]
+    return _columns(rows, left={0, 2, 3}, lightest=(2, 3, 5, 4, 6), width=width)
+
+
+def _columns(
+    rows: Sequence[Sequence[str]], left: set[int], lightest: Sequence[int], width: int
+) -> list[Content]:
+    """A table without those of the `lightest` columns, in their order, that do not fit."""
+    kept = list(range(len(rows[0])))
+    lines: list[str] = []
+    for dropped in (None, *lightest):
+        kept = [at for at in kept if at != dropped]
+        at_left = frozenset(new for new, old in enumerate(kept) if old in left)
+        lines = table([[row[at] for at in kept] for row in rows], left=at_left)
+        if max(map(len, lines)) <= width:
+            break
+    return [Content(line) for line in lines]
+
+
+def sparkline(values: Sequence[int]) -> str:
+    """The highest value is a full block; what is not nothing shows at least a line."""
+    most = max(values, default=0) or 1
+    steps = len(SPARKS) - 1
+    return "".join(SPARKS[max(1, round(value / most * steps)) if value else 0] for value in values)
+
+
+def _saved(meter: Meter, price_of: Callable[[str], PriceRow | None]) -> str:
+    """What the provider's cache took off the bill."""
+    saved = 0
+    for account, total in meter.accounts.items():
+        if row := price_of(account.model):
+            saved += rounded(total.usage.cached * Fraction(row.input - row.cached))
+    if not meter.session.usage.cached:
+        return "nothing came out of a cache yet"
+    return f"the cache took {dollars(saved)} off: {meter.session.cache_share:.0%} of the input came out of it"
+
+
+def _budget_lines(meter: Meter) -> list[Content]:
+    reading = meter.reading()
+    if reading.budget is None:
+        return []
+    return [Content(f"budget {dollars(reading.budget)}, {dollars(reading.left)} left")]
+
+
+def _price_of(desk: Desk) -> Callable[[str], PriceRow | None]:
+    opened = desk.state.opened
+
+    def price(model: str) -> PriceRow | None:
+        try:
+            return Catalog(opened.settings).model(model).price if opened else None
+        except KcodeError:
+            return None
+
+    return price
+
+
+def show_context(desk: Desk, _: str = "") -> None:
+    desk.work(_show_context(desk))
+
+
+async def _show_context(desk: Desk) -> None:
+    request = await asyncio.wrap_future(desk.engine.look(lambda session: session.task.request()))
+    parts, tools, meter = context.parts(request), context.tools(request), desk.meter
+
+    def page(width: int) -> Content:
+        return context_page(parts, tools, meter.reading(), meter.price, width)
+
+    desk.view("What the next request sends", ByWidth(page))
+
+
+def context_page(
+    parts: Sequence[context.Part],
+    tools: Sequence[context.Part],
+    reading: Reading,
+    price: PriceRow | None,
+    width: int,
+) -> Content:
+    whole = sum(part.tokens for part in parts) or 1
+    rows = [
+        [
+            part.name,
+            f"~{tokens(part.tokens)}",
+            gauge(part.tokens / whole, BAR),
+            f"{part.tokens / whole:.0%}",
+            _rent(part.tokens, price),
+            part.detail,
+        ]
+        for part in parts
+    ]
+    window = f" of {tokens(reading.window)}" if reading.window else ""
+    lines = [
+        Content.assemble(
+            (f"~{tokens(max(whole, reading.context))}{window} tokens", "bold"),
+            f"   {_next(reading.next_warm, reading.next_cold)}",
+        ),
+        Content(""),
+        *_columns(rows, left={0, 2, 5}, lightest=(2, 5, 3), width=width),
+        Content(""),
+        Content.styled("Tools", "bold $text-accent"),
+        Content("  ".join(f"{part.name} {part.tokens}" for part in tools)),
+        Content(""),
+        Content.styled(
+            "Estimated: 4 bytes a token. Each is paid again with every step, at the cache's price where it holds.",
+            "$text-muted",
+        ),
+    ]
+    return Content("\n").join(lines)
+
+
+def _rent(count: int, price: PriceRow | None) -> str:
+    """What a part costs in each step, out of the cache."""
+    return f"{dollars(int(count * price.cached))}/step" if price else "?"
+
+
+def _next(warm: int | None, cold: int | None) -> str:
+    if warm is None or cold is None:
+        return "the price is unknown"
+    return f"the next request: {dollars(warm)} with the cache, {dollars(cold)} without"

@@ -1,0 +1,1 @@
+"""Text on the screen: made safe, laid out in lines, with looks."""

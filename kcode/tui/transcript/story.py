@@ -1,0 +1,218 @@
+"""What is shown of a session: its blocks, as a fold over events.
+
+The same blocks follow from the events as they happen and from those that were stored: what passing events add is gone,
+or confirmed, as soon as the message is there that they were pieces of. Texts are as they came; whoever shows them makes
+them safe.
+"""
+
+from collections.abc import Sequence
+from itertools import count
+from typing import Any, assert_never
+
+from kcode.events import (
+    Answered,
+    ApprovalAsked,
+    BudgetSet,
+    CallArrived,
+    Condensed,
+    Event,
+    MessageAdded,
+    ModeChanged,
+    Noticed,
+    OutputArrived,
+    QuestionAsked,
+    Retrying,
+    SessionNamed,
+    SessionStarted,
+    Spent,
+    TaskEnded,
+    TaskStarted,
+    TextArrived,
+    ThinkingArrived,
+    ToolStarted,
+)
+from kcode.messages import Message, Prompt, Reply, ToolResult
+from kcode.spend.money import dollars, tokens
+from kcode.spend.total import Total
+from kcode.tui.text.tail import grown
+from kcode.tui.transcript.block import Asked, Block, Call, Notice, Said, Subtask, Tone
+from kcode.tui.transcript.telling import Place, Telling
+
+
+class Story:
+    """All that was told, task by task; what belongs to no subtask is the main task's."""
+
+    def __init__(self) -> None:
+        self.main = Telling()
+        self._subtasks: dict[str, Telling] = {}
+        self._parents: dict[str, Place] = {}
+        """Subtask -> where its block is."""
+        self._keys = count()
+        self._calls: dict[tuple[str, str], Place] = {}
+        """Task and id of calls that have no result yet."""
+        self._asked: dict[str, Place] = {}
+
+    def blocks(self, task: str | None = None) -> Sequence[Block]:
+        """Of the main task, or of a subtask; in order, and not to be changed."""
+        return self._of(task or "").blocks
+
+    def add(self, event: Event, at: float | None = None) -> None:
+        """`at`: when it happened, in seconds since the epoch."""
+        telling = self._of(event.task)
+        match event:
+            case TextArrived() | ThinkingArrived() | CallArrived():
+                telling.hear(event, self._keys)
+            case OutputArrived():
+                self._output(event)
+            case MessageAdded():
+                self._message(telling, event.task, event.message, at)
+            case TaskStarted():
+                self._begin(event)
+            case TaskEnded():
+                self._end(telling, event)
+            case ToolStarted():
+                self._start(telling, event, at)
+            case ApprovalAsked():
+                self._ask(event)
+            case QuestionAsked():
+                asked = Asked(key=next(self._keys), text=event.text, choices=event.choices)
+                self._asked[event.id] = telling.append(asked)
+            case Answered():
+                self._answer(event)
+            case Retrying():
+                telling.forget()
+                self._retry(telling, event)
+            case Spent():
+                self._spend(event)
+            case ModeChanged():
+                self._switch(telling, event)
+            case Condensed() | BudgetSet() | Noticed():
+                telling.append(_notice(event, next(self._keys)))
+            case SessionStarted() | SessionNamed():
+                pass
+            case _:
+                assert_never(event)
+
+    def _switch(self, telling: Telling, event: ModeChanged) -> None:
+        notice = _notice(event, next(self._keys))
+        last = telling.blocks[-1] if telling.blocks else None
+        if isinstance(last, Notice) and last.is_switch:
+            Place(telling, last.key).change(text=notice.text)
+        else:
+            telling.append(notice)
+
+    def _of(self, task: str) -> Telling:
+        return self._subtasks.get(task, self.main)
+
+    # Messages and calls
+
+    def _message(self, telling: Telling, task: str, message: Message, at: float | None) -> None:
+        match message:
+            case Prompt():
+                said = Said(key=next(self._keys), text=message.text, images=len(message.images))
+                telling.append(said)
+                self._entitle(task, message.text)
+            case Reply():
+                for id, place in telling.settle(message, self._keys):
+                    self._calls[task, id] = place
+            case ToolResult():
+                self._result(task, message, at)
+
+    def _result(self, task: str, result: ToolResult, at: float | None) -> None:
+        place = self._calls.pop((task, result.call_id), None)
+        if place:
+            place.change(
+                state="ok" if result.ok else "failed",
+                output="",
+                result=result.text,
+                changes=result.changes,
+                todos=result.todos,
+                images=len(result.images),
+                ended=at,
+            )
+
+    def _start(self, telling: Telling, event: ToolStarted, at: float | None) -> None:
+        if (event.task, event.call_id) not in self._calls:  # a command of the user's own
+            call = Call(key=next(self._keys), name=event.name, title=event.title, state="waiting")
+            self._calls[event.task, event.call_id] = telling.append(call)
+        self._calls[event.task, event.call_id].change(title=event.title, state="running", began=at)
+        self._subtask(event.task, doing=event.title)
+
+    def _output(self, event: OutputArrived) -> None:
+        place = self._calls.get((event.task, event.call_id))
+        # A command of the user's own has a task of its own, but the workspace does not know it.
+        place = place or next((p for (_, id), p in self._calls.items() if id == event.call_id), None)
+        call = place and place.block
+        if place and isinstance(call, Call):
+            place.change(output=grown(call.output, event.text))
+
+    # Questions
+
+    def _ask(self, event: ApprovalAsked) -> None:
+        place = self._calls.get((event.task, event.call_id))
+        if place:
+            place.change(title=event.title, state="asking")
+            self._asked[event.id] = place
+
+    def _answer(self, event: Answered) -> None:
+        place = self._asked.pop(event.id, None)
+        if place and isinstance(place.block, Call):
+            place.change(state="waiting")
+        elif place:
+            place.change(answer=event.words or event.answer)
+
+    # Tasks
+
+    def _begin(self, event: TaskStarted) -> None:
+        if event.parent is None or event.task in self._subtasks:
+            return
+        parent = self._of(event.parent)
+        self._subtasks[event.task] = Telling()
+        subtask = Subtask(key=next(self._keys), task=event.task, mode=event.mode, model=event.model)
+        self._parents[event.task] = parent.append(subtask)
+
+    def _end(self, telling: Telling, event: TaskEnded) -> None:
+        telling.forget()
+        self._subtask(event.task, outcome=event.outcome, doing="")
+        if event.outcome != "done":
+            tone: Tone = "warning" if event.outcome == "cancelled" else "error"
+            telling.append(Notice(key=next(self._keys), text=event.text, tone=tone))
+
+    def _entitle(self, task: str, text: str) -> None:
+        """A subtask is known by its first prompt."""
+        subtask = self._parents[task].block if task in self._parents else None
+        if isinstance(subtask, Subtask):
+            self._subtask(task, title=subtask.title or text, outcome="")
+
+    def _spend(self, event: Spent) -> None:
+        subtask = self._parents[event.task].block if event.task in self._parents else None
+        if isinstance(subtask, Subtask):
+            self._subtask(event.task, total=subtask.total + Total.of(event.spend))
+
+    def _subtask(self, task: str, **changes: Any) -> None:
+        if task in self._parents:
+            self._parents[task].change(**changes)
+
+    def _retry(self, telling: Telling, event: Retrying) -> None:
+        wait = f"again in {event.wait:.0f} s" if event.wait >= 1 else "again"
+        text = f"{event.reason} — {wait} with {event.model} (attempt {event.attempt + 1})"
+        last = telling.blocks[-1] if telling.blocks else None
+        if isinstance(last, Notice) and last.is_retry:
+            Place(telling, last.key).change(text=text)
+        else:
+            telling.append(Notice(key=next(self._keys), text=text, tone="warning", is_retry=True))
+
+
+def _notice(event: Condensed | ModeChanged | BudgetSet | Noticed, key: int) -> Notice:
+    match event:
+        case Condensed():
+            text = f"The conversation was condensed: {tokens(event.before)} → {tokens(event.after)} tokens"
+            return Notice(key=key, text=text, details=event.summary)
+        case ModeChanged():
+            effort = f" · {event.effort}" if event.effort else ""
+            return Notice(key=key, text=f"{event.mode} · {event.model}{effort}", is_switch=True)
+        case BudgetSet():
+            budget = "off" if event.micro_dollars is None else dollars(event.micro_dollars)
+            return Notice(key=key, text=f"Budget: {budget}")
+        case Noticed():
+            return Notice(key=key, text=event.text)
