@@ -38,6 +38,9 @@ ProviderTrouble = Literal[
     "refused",
 ]
 
+Scope = Literal["request", "task", "session", "day", "month", "repository"]
+"""What a budget is for."""
+
 
 class ToolError(Exception):
     """Its text is read by the model."""
@@ -62,7 +65,37 @@ class NeedsApproval(KcodeError):
 
 
 class OverBudget(KcodeError):
+    """A request that did not leave. Money is micro-dollars.
+
+    `scope` is that of the budget that it does not fit into, of which `left` is left; `needed` is the most that it can
+    cost, None where the model has no price. `under_way`: what is reserved of that budget, some of which may come back.
+    """
+
     exit_code = 4
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        scope: Scope = "session",
+        key: str = "",
+        limit: int = 0,
+        left: int = 0,
+        needed: int | None = None,
+        under_way: int = 0,
+    ) -> None:
+        super().__init__(text)
+        self.scope: Scope = scope
+        self.key = key
+        self.limit = limit
+        self.left = left
+        self.needed = needed
+        self.under_way = under_way
+
+    @property
+    def may_fit_later(self) -> bool:
+        """Whether it would fit if nothing of what is under way were spent."""
+        return self.needed is not None and self.needed <= self.left + self.under_way
 
 
 class TurnLimit(KcodeError):

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -27,6 +27,8 @@ class Provider(Section):
     base_url: str | None = None
     key: str | None = Field(None, pattern=r"^(keyring|none|env:\w+)$")
     """`keyring`, `env:NAME` or `none`; unset: the provider's own variable, then the keyring."""
+    keys: tuple[Annotated[str, Field(pattern=r"^(keyring|env:\w+)$")], ...] = ()
+    """Several of them: another one takes over when one is refused or has to wait."""
     headers: dict[str, str] = {}
 
 
@@ -42,9 +44,18 @@ class Price(Section):
 
 
 class Budget(Section):
-    """Dollars; unset: no limit."""
+    """Dollars; unset: no limit (docs/budgets.md)."""
 
+    request: Decimal | None = Field(None, ge=0)
+    task: Decimal | None = Field(None, ge=0)
+    """Of a task and all below it."""
     session: Decimal | None = Field(None, ge=0)
+    day: Decimal | None = Field(None, ge=0)
+    """Of all kcodes of this user, as `month` and `repository`."""
+    month: Decimal | None = Field(None, ge=0)
+    repository: Decimal | None = Field(None, ge=0)
+    least_output: int = Field(1024, ge=1)
+    """Tokens: down to so many a reply is shortened so that its request fits."""
 
 
 class Permissions(Section):
@@ -79,6 +90,29 @@ class Limits(Section):
     """max_tokens of a request, lowered to the model's own maximum."""
 
 
+class Delegation(Section):
+    """Tasks that a model gives to others."""
+
+    side_by_side: int = Field(4, ge=1)
+    depth: int = Field(2, ge=1)
+    """How deep they may be nested."""
+    count: int = Field(40, ge=0)
+    """How many a session may begin."""
+    silence: float = Field(120.0, gt=0)
+    """Seconds without a sign of life after which the user is told."""
+    worktrees: Literal["auto", "always", "never"] = "auto"
+    """Whether a task that writes gets a git worktree of its own; auto: when another one writes beside it."""
+
+
+class Worktrees(Section):
+    """What a new worktree gets besides what git tracks."""
+
+    setup: str = ""
+    """A shell command that is run in it first, such as `npm ci`."""
+    copy_ignored: tuple[str, ...] = ()
+    """Patterns of ignored files that are copied into it, such as `.env.local`."""
+
+
 class Settings(Section):
     models: dict[str, str] = {}
     """Mode -> `provider/model`; `default` for every other mode, `small` for titles and summaries."""
@@ -91,6 +125,8 @@ class Settings(Section):
     retry: Retry = Retry()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
+    delegate: Delegation = Delegation()
+    worktrees: Worktrees = Worktrees()
     profiles: dict[str, dict[str, Any]] = {}
     """Named sets of settings, laid over the rest by `--profile NAME`."""
 
