@@ -12,7 +12,9 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from kcode.processes.environment import find_program
 
@@ -68,14 +70,22 @@ SHOWS_DIFFS = {"diff", "diff-files", "diff-index", "diff-tree", "log", "show", "
 """Setting diff.external or a textconv to nothing makes git die of it: these get options instead."""
 
 
+NONE: Mapping[str, str] = MappingProxyType({})
+
+
 class GitError(Exception):
     """git did not do it; its own words."""
 
+    def __init__(self, words: str, output: str = "") -> None:
+        super().__init__(words)
+        self.output = output
 
-async def git(root: Path, *arguments: str, timeout: float = 10.0) -> str:
+
+async def git(root: Path, *arguments: str, timeout: float = 10.0, variables: Mapping[str, str] = NONE) -> str:
     """What `git ARGUMENTS` prints in `root`. `--` comes before paths, and they are taken literally.
 
-    GitError when it fails, takes longer than `timeout` (seconds), or there is no git.
+    `variables` of the environment, such as GIT_INDEX_FILE. GitError when it fails, takes longer than `timeout`
+    (seconds), or there is no git; its `output` is what git printed all the same.
     """
     program = find_program("git", root)
     if program is None:
@@ -83,7 +93,7 @@ async def git(root: Path, *arguments: str, timeout: float = 10.0) -> str:
     try:
         async with asyncio.timeout(timeout):
             filters = await _filters(program, root)
-            return await _call(program, root, _quiet(arguments), SETTINGS | filters)
+            return await _call(program, root, _quiet(arguments), SETTINGS | filters, variables)
     except TimeoutError:
         raise GitError(f"git {arguments[0]} took longer than {timeout:g} s.") from None
 
@@ -117,14 +127,20 @@ async def _filters(program: str, root: Path) -> dict[str, str]:
     return {f"{name}.{key}": value for name in names for key, value in off.items()}
 
 
-async def _call(program: str, root: Path, arguments: tuple[str, ...], settings: dict[str, str]) -> str:
+async def _call(
+    program: str,
+    root: Path,
+    arguments: tuple[str, ...],
+    settings: dict[str, str],
+    variables: Mapping[str, str] = NONE,
+) -> str:
     try:
         process = await asyncio.create_subprocess_exec(
             program,
             "--no-pager",
             *arguments,
             cwd=root,
-            env=_environment(program, settings),
+            env=_environment(program, settings) | variables,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -139,7 +155,8 @@ async def _call(program: str, root: Path, arguments: tuple[str, ...], settings: 
     finally:
         await _end(process)
     if code:
-        raise GitError(words.decode(errors="replace").strip() or f"git {arguments[0]}: exit code {code}")
+        why = words.decode(errors="replace").strip() or f"git {arguments[0]}: exit code {code}"
+        raise GitError(why, output.decode(errors="replace"))
     return output.decode(errors="replace")
 
 
