@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from kcode.errors import BadInput, ToolError
+from kcode.events import Effort
 from kcode.messages import Record
 from kcode.tools.tool import Group, Tool
 
@@ -21,12 +22,13 @@ class Mode(Record):
     edits: str | None = None
     """Regular expression that the path of an edit must contain a match of; None: every file."""
     model: str | None = None
+    effort: Effort | None = None
     when_to_use: str = ""
     source: str = "built in"
 
     def check(self, tool: Tool) -> None:
         """ToolError, for the model, when the mode does not allow the call."""
-        if tool.group not in self.groups:
+        if tool.group not in self.groups and tool.group != "switch":
             allowed = ", ".join(sorted(self.groups))
             raise ToolError(
                 f"{self.title} mode has no {tool.group} tools (only: {allowed}). Work without {tool.name}."
@@ -64,7 +66,7 @@ def mode_named(modes: dict[str, Mode], name: str) -> Mode:
 def parse_mode(name: str, text: str, source: str) -> Mode:
     """Raises BadInput with the reason when the file is no mode."""
     head, prompt = _front_matter(text)
-    unknown = set(head) - {"title", "groups", "edits", "model", "when_to_use"}
+    unknown = set(head) - {"title", "groups", "edits", "model", "effort", "when_to_use"}
     if unknown:
         raise BadInput(f"unknown keys {', '.join(sorted(unknown))}.")
     groups = head.get("groups", ["read"])
@@ -85,6 +87,7 @@ def parse_mode(name: str, text: str, source: str) -> Mode:
         groups=frozenset(groups),
         edits=edits,
         model=head.get("model"),
+        effort=head.get("effort"),
         when_to_use=str(head.get("when_to_use", "")),
         source=source,
     )

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,11 @@ from kcode.cli import bug
 from kcode.cli.options import RunOptions
 from kcode.errors import BadInput
 from kcode.events import MAIN, Event, Listener
-from kcode.llm.catalog import Catalog, default_model, key_for
+from kcode.llm.catalog import Catalog, key_for
 from kcode.llm.client import Client
 from kcode.memory import log
-from kcode.modes.mode import load_modes, mode_named
+from kcode.modes.choice import EVERY, Models
+from kcode.modes.mode import Mode, load_modes, mode_named
 from kcode.settings import Settings
 from kcode.spend.ledger import Ledger
 from kcode.tools.tool import installed_tools
@@ -67,9 +68,10 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
         notices += complaints
         catalog = Catalog(chosen)
         mode = mode_named(modes, options.mode or said.mode or DEFAULT_MODE).name
-        model = model_for(mode, options, chosen, said)
-        key_for(catalog.model(model))
-        effort = options.effort or chosen.effort.get(mode) or chosen.effort.get("default") or said.effort
+        models = models_for(options, chosen, modes, said)
+        choice = models.for_mode(mode)
+        models.first = choice.model
+        key_for(catalog.model(choice.model))
 
         equipment = Equipment(
             client=Client(chosen, catalog, ledger),
@@ -90,7 +92,7 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
             session.listen(file.append)
         for listener in listeners:
             session.listen(listener)
-        session.begin(mode, model, effort, budget_for(options, chosen, said), project)
+        session.begin(mode, choice.model, choice.effort, budget_for(options, chosen, said), project)
         if options.name:
             session.rename(options.name)
         return Started(session, chosen, ledger, notices, cleanup.pop_all())
@@ -149,12 +151,16 @@ def _with_flags(chosen: Settings, options: RunOptions) -> Settings:
     )
 
 
-def model_for(mode: str, options: RunOptions, chosen: Settings, said: Conversation) -> str:
-    """What -m says for the mode, else what it says for all; else the model that the session has; else the settings'
-    for the mode; else one whose key is there. NoKey when there is none."""
-    given = options.models_by_mode
-    kept = said.model if said.mode == mode else None
-    return given.get(mode) or given.get("") or kept or default_model(mode, chosen)
+def models_for(
+    options: RunOptions, chosen: Settings, modes: Mapping[str, Mode], said: Conversation
+) -> Models:
+    """The models of this session's modes. What the session has in its mode stays, unless the options say otherwise."""
+    models = Models(chosen, modes, options.models_by_mode, {EVERY: options.effort} if options.effort else {})
+    if said.model and not {said.mode, EVERY} & set(models.picks):
+        models.picks[said.mode] = said.model
+    if said.effort and not models.efforts:
+        models.efforts[said.mode] = said.effort
+    return models
 
 
 def budget_for(options: RunOptions, chosen: Settings, said: Conversation) -> int | None:

@@ -197,14 +197,9 @@ def key_for(facts: ModelFacts) -> Key | None:
     return key
 
 
-def default_model(mode: str, settings: Settings) -> str:
-    """The settings' model for the mode, else their default, else the preferred one of a provider with a key.
-
-    It is the first such provider in the order of the table. NoKey with the ways to begin when there is none.
-    """
-    chosen = settings.models.get(mode) or settings.models.get("default")
-    if chosen:
-        return chosen
+def model_with_key(settings: Settings) -> str:
+    """The preferred model of the first provider, in the order of the table, that has a key: where nobody named a
+    model. NoKey with the ways to begin when there is none."""
     catalog = Catalog(settings)
     for provider in catalog.providers():
         if provider.preferred and catalog.key_of(provider):

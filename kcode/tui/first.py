@@ -14,7 +14,7 @@ from textual.widgets import Input, Static
 
 from kcode import keys
 from kcode.errors import KcodeError
-from kcode.llm.catalog import Catalog, default_model
+from kcode.llm.catalog import Catalog, model_with_key
 from kcode.llm.providers import PROVIDERS
 from kcode.llm.servers import ask_servers
 from kcode.settings import Settings
@@ -25,6 +25,8 @@ from kcode.tui.text.safe import one_line, safe
 
 MODELS_OF_A_SERVER = 5
 DEMO = "demo"
+KEYS_FIRST = 3
+"""Providers above the demo, so that it is seen on a small screen, too."""
 
 
 class FirstRun(ModalScreen[Wish | None]):
@@ -146,15 +148,14 @@ def ways(has_demo: bool) -> list[Choice]:
         for model in list(server.models)[:MODELS_OF_A_SERVER]
     ]
     try:
-        found = default_model("code", Settings())
+        found = model_with_key(Settings())
         rows.append(Choice(f"model:{found}", found, "its key is there"))
     except KcodeError:
         pass  # no key anywhere: that is why we are here
-    rows += [
+    pasted = [
         Choice(f"key:{row.name}", f"Paste a key: {row.title}", row.keys_at.removeprefix("https://"))
         for row in PROVIDERS.values()
         if row.key_names and row.keys_at
     ]
-    if has_demo:
-        rows.append(Choice(DEMO, "See it work first", "offline, with a scripted model; needs no key"))
-    return rows
+    demo = [Choice(DEMO, "See it work first", "offline, with a scripted model; needs no key")]
+    return [*rows, *pasted[:KEYS_FIRST], *(demo if has_demo else []), *pasted[KEYS_FIRST:]]

@@ -4,7 +4,7 @@ from decimal import Decimal
 import pytest
 
 from kcode.errors import BadInput, NoKey
-from kcode.llm.catalog import Catalog, default_model, is_own_host, key_for
+from kcode.llm.catalog import Catalog, is_own_host, key_for, model_with_key
 from kcode.llm.providers import PROVIDERS
 from kcode.settings import Price, Provider, Settings
 from kcode.spend.pricemap import PriceMap
@@ -261,25 +261,19 @@ def test_the_settings_word_on_the_key_is_kept() -> None:
     assert key_for(none) is None
 
 
-def test_the_settings_name_the_model_of_a_mode() -> None:
-    settings = Settings(models={"default": "openai/gpt-5", "ask": "deepseek/deepseek-chat"})
-    assert default_model("ask", settings) == "deepseek/deepseek-chat"
-    assert default_model("code", settings) == "openai/gpt-5"
-
-
-def test_else_the_first_provider_with_a_key_gives_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_provider_with_a_key_gives_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GROQ_API_KEY", "gsk")
     monkeypatch.setenv("OPENAI_API_KEY", "sk")
-    assert default_model("code", Settings()).startswith("openai/")
+    assert model_with_key(Settings()).startswith("openai/")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant")
-    assert default_model("code", Settings()).startswith("anthropic/claude-")
+    assert model_with_key(Settings()).startswith("anthropic/claude-")
     settings = Settings(providers={"anthropic": Provider(key="env:NOT_SET"), "openai": Provider(key="none")})
-    assert default_model("code", settings).startswith("groq/")
+    assert model_with_key(settings).startswith("groq/")
 
 
 def test_without_any_key_every_way_to_begin_is_named() -> None:
     with pytest.raises(NoKey) as caught:
-        default_model("code", Settings())
+        model_with_key(Settings())
     for way in ("ANTHROPIC_API_KEY", "`kcode auth login`", "ollama/", "`kcode demo`"):
         assert way in str(caught.value)
 
@@ -291,7 +285,7 @@ def test_the_model_to_begin_with_is_one_that_the_installed_map_prices(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(PROVIDERS[name].key_names[0], "key")
-    facts = Catalog().model(default_model("code", Settings()))
+    facts = Catalog().model(model_with_key(Settings()))
     assert facts.provider == name
     assert facts.price is not None
     assert facts.retires is None
