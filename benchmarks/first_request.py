@@ -44,6 +44,12 @@ class Count:
 
 def tokenizer() -> Callable[[str], int]:
     """Counts the tokens of a text. FileNotFoundError when LiteLLM's file is not where it was."""
+    encode = encoder()
+    return lambda text: len(encode(text))
+
+
+def encoder() -> Callable[[str], list[int]]:
+    """The tokens of a text, as numbers. FileNotFoundError when LiteLLM's file is not where it was."""
     found = importlib.util.find_spec("litellm")
     if found is None or found.origin is None:
         raise FileNotFoundError("LiteLLM is not installed")
@@ -60,7 +66,7 @@ def tokenizer() -> Callable[[str], int]:
         os.environ.pop("TIKTOKEN_CACHE_DIR")
         if before is not None:
             os.environ["TIKTOKEN_CACHE_DIR"] = before
-    return lambda text: len(encoding.encode(text, disallowed_special=()))
+    return lambda text: encoding.encode(text, disallowed_special=())
 
 
 async def asked(wire: WireName) -> Received:
