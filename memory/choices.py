@@ -1,0 +1,43 @@
+"""Which rules the user has switched on and off, by folder: kept in kcode's data, never in the repository."""
+
+import json
+from pathlib import Path
+
+from kcode.errors import BadInput, KcodeError
+from kcode.paths import data_dir, write_private
+
+Choices = dict[str, bool]
+"""Name of a rules file -> whether it is on."""
+
+
+def choices_file() -> Path:
+    return data_dir() / "rules.json"
+
+
+def choices(root: Path) -> Choices:
+    """BadInput when the list cannot be read."""
+    return _all().get(str(root.resolve()), {})
+
+
+def choose(root: Path, name: str, is_on: bool | None) -> None:
+    """The user's word on one file; None: as it would be without. KcodeError when it cannot be written."""
+    everything, key = _all(), str(root.resolve())
+    own = {**everything.get(key, {}), name: bool(is_on)}
+    if is_on is None:
+        del own[name]
+    kept = {**everything, key: own}
+    try:
+        write_private(choices_file(), json.dumps({k: v for k, v in kept.items() if v}, indent=1) + "\n")
+    except OSError as error:
+        raise KcodeError(f"{choices_file()} cannot be written: {error.strerror}.") from None
+
+
+def _all() -> dict[str, Choices]:
+    file = choices_file()
+    try:
+        folders = json.loads(file.read_text(encoding="utf-8"))
+        return {str(key): {str(n): bool(on) for n, on in own.items()} for key, own in folders.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise BadInput(f"{file} cannot be read ({error}). Mend it, or delete it.") from None
