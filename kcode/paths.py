@@ -22,6 +22,11 @@ def state_dir() -> Path:
     return _home("state") or platformdirs.user_state_path("kcode")
 
 
+def worktrees_dir() -> Path:
+    """The folders of tasks that work beside each other: no part of the data, which nobody but kcode may write."""
+    return _home("worktrees") or platformdirs.user_data_path("kcode-worktrees")
+
+
 def private_dir(path: Path) -> Path:
     """`path`, created with its parents for this user alone (mode 0700) when it is not there."""
     path.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -140,7 +140,7 @@ async def _call(
             "--no-pager",
             *arguments,
             cwd=root,
-            env=_environment(program, settings) | variables,
+            env=_environment(program, settings) | dict(variables),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
