@@ -68,6 +68,11 @@ def start_import() -> None:
             threading.Thread(target=_load, args=(_loading,), name="import of litellm", daemon=True).start()
 
 
+def is_loaded() -> bool:
+    """Whether requests can be made at once."""
+    return _loading is not None and _loading.done()
+
+
 async def ready() -> None:
     """Returns when requests can be made; loads LiteLLM if nobody did."""
     await _litellm()

@@ -23,7 +23,7 @@ from kcode.events import (
     TextArrived,
     ThinkingArrived,
 )
-from kcode.messages import Prompt, Record, ToolResult
+from kcode.messages import Prompt, Record, ToolResult, Usage
 from kcode.spend.money import rounded
 from kcode.spend.prices import PriceRow
 from kcode.spend.total import Total
@@ -157,7 +157,7 @@ class Meter:
         money = rounded(tokens * Fraction(rates.output))
         if characters[self.main]:
             money += self._input_price(is_warm=self.session.requests > 0) or 0
-        return Total(micro_dollars=money, is_estimate=True)
+        return Total(micro_dollars=money, is_estimate=True, usage=Usage(output=tokens))
 
     def _input_price(self, is_warm: bool) -> int | None:
         if self.price is None:
