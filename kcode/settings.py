@@ -113,6 +113,14 @@ class Worktrees(Section):
     """Patterns of ignored files that are copied into it, such as `.env.local`."""
 
 
+class Memory(Section):
+    use: bool = True
+    """Whether models get the index of the memory bank, where there is one."""
+    update: Literal["ask", "auto", "never"] = "ask"
+    """What becomes of the updates that models propose. Where nobody can be asked, they are kept for
+    `kcode memory update`."""
+
+
 class Settings(Section):
     models: dict[str, str] = {}
     """Mode -> `provider/model`; `default` for every other mode, `small` for titles and summaries."""
