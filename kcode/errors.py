@@ -67,8 +67,9 @@ class NeedsApproval(KcodeError):
 class OverBudget(KcodeError):
     """A request that did not leave. Money is micro-dollars.
 
-    `scope` is that of the budget that it does not fit into, of which `left` is left; `needed` is the most that it can
-    cost, None where the model has no price. `under_way`: what is reserved of that budget, some of which may come back.
+    `scope` (with `key`, the task) is that of the budget that it does not fit into, of which `left` is left; `needed`
+    is the most that it can cost, None where the model has no price. `may_fit_later`: it would fit if what is under
+    way there came to cost nothing.
     """
 
     exit_code = 4
@@ -82,7 +83,7 @@ class OverBudget(KcodeError):
         limit: int = 0,
         left: int = 0,
         needed: int | None = None,
-        under_way: int = 0,
+        may_fit_later: bool = False,
     ) -> None:
         super().__init__(text)
         self.scope: Scope = scope
@@ -90,12 +91,7 @@ class OverBudget(KcodeError):
         self.limit = limit
         self.left = left
         self.needed = needed
-        self.under_way = under_way
-
-    @property
-    def may_fit_later(self) -> bool:
-        """Whether it would fit if nothing of what is under way were spent."""
-        return self.needed is not None and self.needed <= self.left + self.under_way
+        self.may_fit_later = may_fit_later
 
 
 class TurnLimit(KcodeError):

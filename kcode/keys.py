@@ -4,13 +4,14 @@ An environment variable wins, then the system's keyring, then `keys.toml` in the
 that is written only on the user's explicit word, and read only while nobody else can read it.
 """
 
+import itertools
 import json
 import os
 import re
 import stat
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -69,6 +70,29 @@ def find_key(provider: str, variables: Sequence[str] = (), where: str | None = N
             f"providers.{provider}.key is keyring, env:NAME or none in the settings; not {where!r}."
         )
     return _from_environment(variables) or _from_keyring(provider) or _from_file(provider)
+
+
+def find_keys(
+    provider: str, variables: Sequence[str] = (), where: str | None = None, listed: Sequence[str] = ()
+) -> tuple[Key, ...]:
+    """All keys of a provider, in the order in which they are used: those `listed` (`keyring`, `env:NAME`), else the one
+    of `find_key`, and behind one from the environment those in NAME_2, NAME_3, ..., each different from the others."""
+    if listed:
+        found = [key for place in listed if (key := find_key(provider, variables, place))]
+    else:
+        first = find_key(provider, variables, where)
+        found = [first, *_numbered(first)] if first else []
+    return tuple({key.value: key for key in reversed(found)}.values())[::-1]
+
+
+def _numbered(first: Key) -> Iterator[Key]:
+    word, _, name = first.source.partition(" ")
+    if word == "environment":
+        for number in itertools.count(2):
+            key = _from_environment([f"{name}_{number}"])
+            if key is None:
+                return
+            yield key
 
 
 def store_key(provider: str, value: SecretStr, *, in_file: bool = False) -> Place:

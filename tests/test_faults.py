@@ -17,7 +17,7 @@ from kcode.memory.log import load_events, session_path
 from kcode.messages import Reply, ToolResult
 from kcode.scripted import ScriptedProvider
 from kcode.scripted.scenario import FaultKind
-from kcode.spend.ledger import Row
+from kcode.spend.row import Row
 from tests.playing import (
     MODEL,
     NAME,

@@ -16,7 +16,8 @@ from kcode.cli.demo import make_repository
 from kcode.events import MessageAdded
 from kcode.memory.log import load_events
 from kcode.scripted import Received, ScriptedProvider
-from kcode.spend.ledger import Ledger, Row
+from kcode.spend.ledger import Ledger
+from kcode.spend.row import Row
 from tests.playing import MODEL, WIRES, WireName, call, calls, say, scenario, settings_for
 from tests.running import Ended, Forker, Running, environment, until
 from tests.test_main_job import DIFF, NEW, OLD, READS, changed_lines, git

@@ -13,7 +13,7 @@ import pytest
 from kcode.cli.start import start
 from kcode.messages import Reply, Usage
 from kcode.scripted import Received, Row, ScriptedProvider, shared_prefix
-from kcode.spend import ledger
+from kcode.spend.row import Row as LedgerRow
 from tests.playing import (
     MODEL,
     WIRES,
@@ -102,7 +102,7 @@ def as_billed(row: Row) -> tuple[int | None, dict[str, int]]:
     return row.micro_dollars, row.usage.model_dump(exclude={"reasoning"})
 
 
-def as_counted(row: ledger.Row) -> tuple[int | None, dict[str, int]]:
+def as_counted(row: LedgerRow) -> tuple[int | None, dict[str, int]]:
     return row.charged, row.usage.model_dump(exclude={"reasoning"})
 
 

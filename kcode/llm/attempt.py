@@ -3,15 +3,17 @@
 What the provider says is told as events while it arrives.
 """
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from kcode.errors import ProviderError, WindowFull
+from kcode.errors import OverBudget, ProviderError, WindowFull
 from kcode.events import (
     CallArrived,
     Listener,
+    Noticed,
     Spend,
     SpendState,
     Spent,
@@ -21,17 +23,22 @@ from kcode.events import (
 from kcode.keys import Key
 from kcode.llm import cache, transport
 from kcode.llm.asking import WireRequest
-from kcode.llm.catalog import ModelFacts, key_for
+from kcode.llm.catalog import ModelFacts
 from kcode.llm.deltas import CallDelta, Delta, Heard, TextDelta, ThinkingDelta, UsageDelta
 from kcode.llm.request import Request
 from kcode.llm.size import BYTES_PER_TOKEN, estimated_tokens, fingerprint, most_tokens, short_hash
 from kcode.llm.wire import may_think, to_wire
 from kcode.messages import Reply, Usage
 from kcode.spend.ledger import Entry, Ledger
-from kcode.spend.prices import cost, upper_bound
+from kcode.spend.limits import Limit
+from kcode.spend.money import dollars
+from kcode.spend.prices import cost, differs, output_within, upper_bound
+from kcode.spend.repository import repository_of
 
 OLLAMA_WINDOW = 32_768
 """Tokens. Ollama has to be told, and cuts off without a word what is longer."""
+SECONDS_BETWEEN_LOOKS = 0.2
+WAITS = "Waits for requests that are under way: what they do not spend may be enough."
 
 
 @dataclass(slots=True)
@@ -44,8 +51,14 @@ class Attempt:
     silence: float
     """Seconds without news after which the provider is given up."""
     tell: Listener
+    key: Key | None = None
+    """None: the provider needs none."""
+    least_output: int = 1024
+    """Tokens: down to so many the reply is shortened so that the request fits its budgets."""
     parent: str | None = None
     """Id of the attempt before."""
+    told: set[tuple[str, str]] = field(default_factory=set)
+    """(session, model) of which was said that their provider reckons otherwise than the price list."""
     known_input: int = 0
     """Input tokens of the request before: what the provider most likely has cached."""
     heard: Heard = field(default_factory=Heard)
@@ -55,20 +68,21 @@ class Attempt:
     reported: int | None = None
     """Micro-dollars, in the provider's own words."""
     row: str = ""
+    max_tokens: int = 0
+    """Of the reply, as it was reserved."""
     sent: datetime = field(default_factory=lambda: datetime.now(UTC))
     first_token: float | None = None
 
     async def made(self) -> Reply:
-        """The reply. ProviderError, OverBudget before anything was sent, NoKey; the row is settled in any case."""
-        key = key_for(self.facts)
+        """The reply. ProviderError, OverBudget before anything was sent; the row is settled in any case."""
         await transport.ready()
         if self.facts.family == "ollama" and estimated_tokens(self.request) > OLLAMA_WINDOW:
             raise WindowFull(
                 f"The conversation is longer than the {OLLAMA_WINDOW:,} tokens that Ollama is given."
             )
-        self.row = self.ledger.reserve(self._entry(), self.request.budget)
+        await self._reserve()
         try:
-            await transport.stream(self._wire(key), self._hear)
+            await transport.stream(self._wire(), self._hear)
             reply = self.heard.reply(self.request.model)
             if not (reply.text or reply.calls) and reply.stop != "refused":
                 raise ProviderError(
@@ -82,6 +96,39 @@ class Attempt:
             raise
         self._settle(self._how_sure())
         return reply.model_copy(update={"usage": self.usage or self._guess()})
+
+    async def _reserve(self) -> None:
+        """The row is written, and the reply no longer than what is left pays for. Waits while others hold what would be
+        enough: some of it may come back."""
+        has_said = False
+        while True:
+            try:
+                return self._reserve_now()
+            except OverBudget as error:
+                if not error.may_fit_later:
+                    raise
+                if not has_said:
+                    self.tell(Noticed(task=self.request.task, text=f"{WAITS} {error}"))
+                    has_said = True
+            await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+            self.ledger.close_abandoned()
+
+    def _reserve_now(self) -> None:
+        entry, least = self._entry(), self._upper_bound(min(self.least_output, self._wanted()))
+        self.row, granted = self.ledger.reserve(entry, self._limits(), least)
+        self.max_tokens = self._wanted()
+        if self.facts.price and granted is not None and granted != entry.upper_bound:
+            fits = output_within(self.facts.price, most_tokens(self.request), granted)
+            self.max_tokens = self._wanted() if fits is None else min(fits, self._wanted())
+            words = (
+                f"The budget has room for a reply of {self.max_tokens:,} tokens, not of {self._wanted():,}."
+            )
+            self.tell(Noticed(task=self.request.task, text=words))
+
+    def _limits(self) -> tuple[Limit, ...]:
+        if self.request.budget is None:
+            return self.request.limits
+        return (*self.request.limits, Limit(scope="session", micro_dollars=self.request.budget))
 
     def _hear(self, delta: Delta) -> None:
         self.heard.add(delta)
@@ -138,6 +185,16 @@ class Attempt:
                 spend=spend,
             )
         )
+        self._compare(money)
+
+    def _compare(self, calculated: int | None) -> None:
+        reported, who = self.reported, (self.request.session, self.request.model)
+        if reported is None or calculated is None or who in self.told or not differs(reported, calculated):
+            return
+        self.told.add(who)
+        words = f"{self.facts.title} took {dollars(reported)} for this request; by the price list it is"
+        words += f" {dollars(calculated)}. Theirs counts. `kcode spend` shows the sums."
+        self.tell(Noticed(task=self.request.task, text=words))
 
     def _final_usage(self, state: SpendState) -> Usage:
         match state:
@@ -176,15 +233,22 @@ class Attempt:
             purpose=request.purpose,
             parent=self.parent,
             root=request.root,
+            repository=repository_of(request.root),
+            purse=request.purse,
+            reads=request.reads,
             price=price,
-            upper_bound=upper_bound(price, most_tokens(request), self._max_tokens()) if price else None,
+            upper_bound=self._upper_bound(self._wanted()),
             fingerprint=fingerprint(request),
         )
 
-    def _max_tokens(self) -> int:
+    def _upper_bound(self, max_tokens: int) -> int | None:
+        price = self.facts.price
+        return upper_bound(price, most_tokens(self.request), max_tokens) if price else None
+
+    def _wanted(self) -> int:
         return min(self.request.max_tokens, self.facts.max_output or self.request.max_tokens)
 
-    def _wire(self, key: Key | None) -> WireRequest:
+    def _wire(self) -> WireRequest:
         request, facts = self.request, self.facts
         messages = to_wire(
             facts.family,
@@ -202,11 +266,11 @@ class Attempt:
             model=facts.litellm_model,
             messages=cache.marked(messages) if facts.cache == "explicit" else messages,
             tools=list(request.tools),
-            max_tokens=self._max_tokens(),
+            max_tokens=self.max_tokens,
             effort=request.effort if thinks else None,
             base_url=facts.base_url,
-            key=key.value if key else None,
-            key_hint=key.source if key else "the key",
+            key=self.key.value if self.key else None,
+            key_hint=self.key.source if self.key else "the key",
             headers=facts.headers,
             extra=_extra(request, facts),
             silence=self.silence,

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from kcode.errors import BadInput, NoKey
-from kcode.keys import Key, find_key, keyring_trouble
+from kcode.keys import Key, find_keys, keyring_trouble
 from kcode.llm.providers import PROVIDERS, Cache, Provider
 from kcode.llm.wire import Family
 from kcode.messages import Record
@@ -48,6 +48,8 @@ class ModelFacts(Record):
     key_names: tuple[str, ...]
     key_from: str | None
     """The settings' word: `keyring`, `env:NAME`, `none`, or None for everywhere."""
+    keys_from: tuple[str, ...] = ()
+    """Where several keys are, in the settings' words."""
     window: int | None
     """Tokens of input."""
     max_output: int | None
@@ -90,6 +92,7 @@ class Catalog:
             headers=terms.headers,
             key_names=provider.key_names,
             key_from=self._key_from(provider),
+            keys_from=terms.keys,
             window=entry.get("max_input_tokens"),
             max_output=entry.get("max_output_tokens"),
             price=self._price(id, model, cache, is_local),
@@ -113,7 +116,8 @@ class Catalog:
 
     def key_of(self, provider: Provider) -> Key | None:
         """The key of a provider, wherever the settings say that it is; None when there is none."""
-        return find_key(provider.name, provider.key_names, self._key_from(provider))
+        listed = self.settings.providers.get(provider.name, Terms()).keys
+        return next(iter(find_keys(provider.name, provider.key_names, self._key_from(provider), listed)), None)
 
     def search(self, query: str = "", provider: str | None = None) -> list[str]:
         """Ids that hold every word of the query: models in service in the map, and those of the settings."""
@@ -175,7 +179,7 @@ class Catalog:
         terms = self.settings.providers.get(name, Terms())
         row = PROVIDERS.get(name) or _own_provider(name, terms)
         base_url = terms.base_url or os.environ.get(row.base_url_name) or row.base_url
-        is_local = row.is_local and terms.key in (None, "none") and is_own_host(base_url or "")
+        is_local = row.is_local and terms.key in (None, "none") and not terms.keys and is_own_host(base_url or "")
         return row.model_copy(update={"base_url": base_url, "is_local": is_local, **_wire_terms(terms)})
 
     def _price(self, id: str, model: str, cache: Cache, is_local: bool) -> PriceRow | None:
@@ -188,13 +192,18 @@ class Catalog:
 
 
 def key_for(facts: ModelFacts) -> Key | None:
-    """The key for this model, None when it needs none. NoKey with the ways to give one."""
-    if facts.key_from == "none":
-        return None
-    key = find_key(facts.provider, facts.key_names, facts.key_from)
-    if key is None:
+    """The first key for this model, None when it needs none. NoKey with the ways to give one."""
+    return keys_for(facts)[0]
+
+
+def keys_for(facts: ModelFacts) -> tuple[Key | None, ...]:
+    """The keys for this model in their order, at least one; None where none is needed. NoKey without one."""
+    if facts.key_from == "none" and not facts.keys_from:
+        return (None,)
+    keys = find_keys(facts.provider, facts.key_names, facts.key_from, facts.keys_from)
+    if not keys:
         raise NoKey(_no_key(facts))
-    return key
+    return keys
 
 
 def model_with_key(settings: Settings) -> str:

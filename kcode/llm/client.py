@@ -1,26 +1,31 @@
 """The client: every request of the program goes through `Client.ask`.
 
 It writes the ledger's row before a request leaves and settles it afterwards, waits and tries again, and goes over to
-the fallback models. What the provider says is told as events while it arrives.
+other keys and to the fallback models. What the provider says is told as events while it arrives.
 """
 
 import asyncio
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from kcode.errors import BadInput, KcodeError, ProviderError, Unavailable
 from kcode.events import Listener, Retrying
+from kcode.keys import Key
 from kcode.llm.attempt import Attempt
-from kcode.llm.catalog import Catalog
+from kcode.llm.catalog import Catalog, ModelFacts, keys_for
 from kcode.llm.request import Request
-from kcode.llm.size import estimated_tokens
+from kcode.llm.resting import Resting
+from kcode.llm.size import estimated_tokens, most_tokens
 from kcode.messages import Reply
 from kcode.settings import Settings
 from kcode.spend.ledger import Ledger
+from kcode.spend.prices import upper_bound
 
 EMPTY_ATTEMPTS = 2
 """A model that says nothing twice has nothing to say."""
+ANOTHER_KEY_HELPS = frozenset({"key", "credit", "rate_limit"})
 NEXT_MODEL_HELPS = frozenset({"key", "credit", "model"})
 """Troubles that no second try mends, but another model does."""
 
@@ -30,8 +35,11 @@ class Client:
     settings: Settings
     catalog: Catalog
     ledger: Ledger
+    resting: Resting = field(default_factory=Resting)
     _inputs: dict[tuple[str, str], int] = field(default_factory=dict)
     """(task, model) -> input tokens of its last settled request: what the provider most likely has cached."""
+    _told: set[tuple[str, str]] = field(default_factory=set)
+    """(session, model) whose provider reckons otherwise than the price list."""
 
     async def ask(self, request: Request, tell: Listener) -> Reply:
         """One reply. Tells deltas as they arrive, `Spent` for each attempt and `Retrying` before another one.
@@ -39,13 +47,15 @@ class Client:
         Raises OverBudget before money is spent, WindowFull, and ProviderError when neither retries nor fallbacks help.
         """
         models = [request.model, *self._fallbacks(request)]
+        before: list[str] = []
         for model, following in zip(models, [*models[1:], None], strict=True):
+            asked = request.model_copy(update={"model": model})
             try:
-                return await self._ask_model(request.model_copy(update={"model": model}), tell)
+                return await self._ask_model(asked, tell, before, is_last=following is None)
             except (ProviderError, BadInput) as error:
                 if following is None or not _next_model_may_help(error):
                     raise
-                tell(Retrying(task=request.task, attempt=1, wait=0, model=following, reason=str(error)))
+                tell(self._retrying(request.model_copy(update={"model": following}), 1, 0, error))
         raise AssertionError("a model is always asked")
 
     def estimate(self, request: Request) -> int:
@@ -56,33 +66,61 @@ class Client:
         chain = self.settings.fallback.get(request.mode) or self.settings.fallback.get("default", ())
         return (model for model in chain if model != request.model)
 
-    async def _ask_model(self, request: Request, tell: Listener) -> Reply:
-        """As often as the settings say. Unavailable when all attempts were in vain."""
+    async def _ask_model(self, request: Request, tell: Listener, before: list[str], is_last: bool) -> Reply:
+        """As often as the settings say. Unavailable when all attempts were in vain, or when all keys have to rest and
+        another model can be asked. `before`: ids of the attempts so far."""
         facts = self.catalog.model(request.model)
-        before: str | None = None
-        for attempt in range(1, self.settings.retry.attempts + 1):
-            known = self._inputs.get((request.task, request.model), 0)
-            one = Attempt(request, facts, self.ledger, self.settings.timeouts.silence, tell, before, known)
+        keys = keys_for(facts)
+        if not is_last and self.resting.least(keys) > self.settings.retry.longest_wait:
+            raise Unavailable("rate_limit", self._all_rest(facts, self.resting.least(keys)))
+        attempt = 0
+        while True:
+            attempt += 1
+            key = self.resting.next(facts.provider, keys)
+            one = self._attempt(request, facts, key, tell, before)
             try:
                 reply = await one.made()
             except ProviderError as error:
-                before = one.row
-                if not error.is_retryable:
-                    raise
-                wait = self._wait(error, attempt)
-                if wait is None:
-                    words = f"{error} {self._in_vain(error, attempt)}"
-                    raise Unavailable(error.trouble, words, status=error.status) from None
-                tell(
-                    Retrying(
-                        task=request.task, attempt=attempt, wait=wait, model=request.model, reason=str(error)
-                    )
-                )
+                before.append(one.row)
+                wait = self._after(error, attempt, key, keys)
+                next_key = self.resting.next(facts.provider, keys) if len(keys) > 1 else None
+                tell(self._retrying(request, attempt, wait, error, next_key))
                 await asyncio.sleep(wait)
             else:
                 self._inputs[request.task, request.model] = reply.usage.input
                 return reply
-        raise AssertionError("the last attempt returns or raises")
+
+    def _attempt(
+        self, request: Request, facts: ModelFacts, key: Key | None, tell: Listener, before: list[str]
+    ) -> Attempt:
+        return Attempt(
+            request=request,
+            facts=facts,
+            ledger=self.ledger,
+            silence=self.settings.timeouts.silence,
+            tell=tell,
+            key=key,
+            least_output=self.settings.budget.least_output,
+            parent=before[-1] if before else None,
+            told=self._told,
+            known_input=self._inputs.get((request.task, request.model), 0),
+        )
+
+    def _after(
+        self, error: ProviderError, attempt: int, key: Key | None, keys: tuple[Key | None, ...]
+    ) -> float:
+        """Seconds until the next attempt. Raises what went wrong when there is none."""
+        if key is not None:
+            self.resting.rest(key, error)
+        if error.trouble in ANOTHER_KEY_HELPS and self.resting.others(key, keys):
+            return 0.0  # as often as there are keys: each of them rests afterwards
+        if not error.is_retryable:
+            raise error
+        wait = self._wait(error, attempt)
+        if wait is None:
+            words = f"{error} {self._in_vain(error, attempt)}"
+            raise Unavailable(error.trouble, words, status=error.status) from None
+        return wait
 
     def _wait(self, error: ProviderError, attempt: int) -> float | None:
         """Seconds until the next attempt; None: no further one."""
@@ -100,6 +138,28 @@ class Client:
         if error.retry_after is not None and error.retry_after > longest:
             return f"(It wants {error.retry_after:.0f} s; retry.longest_wait is {longest:.0f} s.)"
         return "(Tried once.)" if attempts == 1 else f"(Tried {attempts} times.)"
+
+    def _all_rest(self, facts: ModelFacts, seconds: float) -> str:
+        until = datetime.now() + timedelta(seconds=seconds)
+        return f"Every key of {facts.title} has to rest until {until:%H:%M}."
+
+    def _retrying(
+        self, request: Request, attempt: int, wait: float, error: KcodeError, key: Key | None = None
+    ) -> Retrying:
+        return Retrying(
+            task=request.task,
+            attempt=attempt,
+            wait=wait,
+            model=request.model,
+            reason=str(error),
+        )
+
+    def _at_most(self, request: Request) -> int | None:
+        try:
+            price = self.catalog.model(request.model).price
+        except BadInput:
+            return None
+        return upper_bound(price, most_tokens(request), request.max_tokens) if price else None
 
 
 def _next_model_may_help(error: KcodeError) -> bool:

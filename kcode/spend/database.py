@@ -13,7 +13,7 @@ from pathlib import Path
 from kcode.errors import BadInput, KcodeError
 from kcode.paths import private_dir
 
-VERSION = 1
+VERSION = 2
 SCHEMA = """
 CREATE TABLE requests (
     id TEXT PRIMARY KEY,
@@ -26,6 +26,9 @@ CREATE TABLE requests (
     provider TEXT NOT NULL,
     purpose TEXT NOT NULL,
     root TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    purse TEXT NOT NULL,
+    reads TEXT,
     price TEXT,
     fingerprint TEXT NOT NULL,
     pid INTEGER NOT NULL,
@@ -51,11 +54,24 @@ CREATE TABLE requests (
     )
 );
 CREATE INDEX requests_by_session ON requests (session);
+CREATE INDEX requests_by_purse ON requests (purse);
+CREATE INDEX requests_by_repository ON requests (repository);
 CREATE INDEX requests_by_time ON requests (started);
 CREATE INDEX requests_reserved ON requests (id) WHERE state = 'reserved';
 """
 """Money in micro-dollars, times in seconds since 1970. `charged` is what a request cost: the provider's own
 word wins over our arithmetic, and NULL is unknown."""
+CHANGES = {
+    1: """
+ALTER TABLE requests ADD COLUMN repository TEXT NOT NULL DEFAULT '';
+ALTER TABLE requests ADD COLUMN purse TEXT NOT NULL DEFAULT '';
+ALTER TABLE requests ADD COLUMN reads TEXT;
+UPDATE requests SET repository = root, purse = session;
+CREATE INDEX requests_by_purse ON requests (purse);
+CREATE INDEX requests_by_repository ON requests (repository);
+"""
+}
+"""Version of a file -> what makes it one of the next."""
 
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 UNWRITABLE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
@@ -137,8 +153,10 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version == 0:
-            for statement in filter(str.strip, SCHEMA.split(";")):
-                connection.execute(statement)
+            _execute(connection, SCHEMA)
+        elif version < VERSION:
+            for older in range(version, VERSION):
+                _execute(connection, CHANGES[older])
         elif version > VERSION:
             raise BadInput(
                 f"The ledger {path} is of a newer kcode (version {version}, this one knows {VERSION}). "
@@ -149,6 +167,12 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def _execute(connection: sqlite3.Connection, statements: str) -> None:
+    """Within the transaction, which `executescript` would end."""
+    for statement in filter(str.strip, statements.split(";")):
+        connection.execute(statement)
 
 
 def _in_memory(path: Path) -> tuple[sqlite3.Connection, str]:

@@ -9,22 +9,23 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import fields
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
-from kcode.errors import OverBudget
-from kcode.events import Purpose, SpendState
+from kcode.errors import OverBudget, Scope
+from kcode.events import MAIN, Purpose, SpendState
 from kcode.messages import Record, Usage
-from kcode.spend import database
+from kcode.spend import database, period
+from kcode.spend.limits import Limit
 from kcode.spend.money import dollars
 from kcode.spend.prices import PriceRow
+from kcode.spend.row import Row
 from kcode.spend.total import Total
 
-State = Literal["reserved"] | SpendState
 TOKENS = tuple(Usage.model_fields)
 PATIENCE = 10.0
 """Seconds to wait for another kcode that writes; it takes about a millisecond."""
@@ -32,10 +33,10 @@ CLOCK_SLACK = 2.0
 """Seconds by which a process' start, as the system tells it, may be off."""
 
 INSERT = """
-INSERT INTO requests (id, parent, session, task, parent_task, mode, model, provider, purpose, root, price,
-    fingerprint, upper_bound, pid, state, started)
-VALUES (:id, :parent, :session, :task, :parent_task, :mode, :model, :provider, :purpose, :root, :price,
-    :fingerprint, :upper_bound, :pid, 'reserved', :started)
+INSERT INTO requests (id, parent, session, task, parent_task, mode, model, provider, purpose, root, repository,
+    purse, reads, price, fingerprint, upper_bound, pid, state, started)
+VALUES (:id, :parent, :session, :task, :parent_task, :mode, :model, :provider, :purpose, :root, :repository,
+    :purse, :reads, :price, :fingerprint, :upper_bound, :pid, 'reserved', :started)
 """
 SETTLE = """
 UPDATE requests SET state = :state, fresh = :fresh, cached = :cached, stored = :stored,
@@ -44,8 +45,9 @@ UPDATE requests SET state = :state, fresh = :fresh, cached = :cached, stored = :
 WHERE id = :id
 """
 USED = """
-SELECT coalesce(sum(CASE state WHEN 'reserved' THEN upper_bound ELSE charged END), 0)
-FROM requests WHERE session = ?
+SELECT coalesce(sum(CASE state WHEN 'reserved' THEN upper_bound ELSE charged END), 0),
+    coalesce(sum(CASE state WHEN 'reserved' THEN upper_bound END), 0)
+FROM requests WHERE {}
 """
 TOTAL = """
 SELECT coalesce(sum(charged), 0), coalesce(sum(state = 'estimated'), 0), coalesce(sum(charged IS NULL), 0),
@@ -54,10 +56,11 @@ SELECT coalesce(sum(charged), 0), coalesce(sum(state = 'estimated'), 0), coalesc
 FROM requests WHERE session = ? AND state != 'reserved'
 """
 ROWS = """
-SELECT id, session, task, mode, model, provider, purpose, root, state, charged, micro_dollars, started,
-    fresh, cached, stored, stored_1h, output, reasoning
+SELECT id, session, task, mode, model, provider, purpose, root, repository, reads, parent, state, charged, started,
+    micro_dollars, fresh, cached, stored, stored_1h, output, reasoning
 FROM requests WHERE started >= ? AND started < ? AND substr(session, 1, ?) = ? ORDER BY started, rowid
 """
+NAMES = [field.name for field in fields(Row) if field.name != "usage"]
 UNDER_WAY = "SELECT id, pid, started FROM requests WHERE state = 'reserved' AND pid != ?"
 ABANDON = """
 UPDATE requests SET state = 'estimated', micro_dollars = upper_bound, ended = ?
@@ -78,33 +81,24 @@ class Entry(Record):
     parent: str | None = None
     """Id of the attempt before, when this is another try."""
     root: str = ""
-    """Path of the repository."""
+    """The folder that is worked in."""
+    repository: str = ""
+    """Path of the repository that it belongs to; "": the folder itself."""
+    purse: str = ""
+    """Whose budget: the session's with which this one shares it; "": its own."""
+    reads: str = ""
+    """What of its input no request before had: `prompt`, or names of tools, as in `read,shell`."""
     price: PriceRow | None
     upper_bound: int | None
     """The most that it can cost, in micro-dollars; None without a price."""
     fingerprint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A request as it is reported."""
-
+class Reservation(NamedTuple):
     id: str
-    session: str
-    task: str
-    mode: str
-    model: str
-    provider: str
-    purpose: str
-    root: str
-    state: State
-    usage: Usage
-    charged: int | None
-    """Micro-dollars; the provider's own word wins over our arithmetic. None: unknown, or still under way."""
-    calculated: int | None
-    """Micro-dollars by our arithmetic alone."""
-    started: float
-    """Seconds since 1970."""
+    """Of the row."""
+    micro_dollars: int | None
+    """The most that the request may cost now: at most what was asked for. None: it has no price."""
 
 
 class Ledger:
@@ -119,25 +113,28 @@ class Ledger:
         """`note`: what the user should know, once: that it is in memory only, or was begun anew."""
         self.close_abandoned()
 
-    def reserve(self, entry: Entry, limit: int | None = None) -> str:
-        """Writes the row of a request that is about to leave; its id.
+    def reserve(self, entry: Entry, limits: Sequence[Limit] = (), least: int | None = None) -> Reservation:
+        """Writes the row of a request that is about to leave.
 
-        `limit`: micro-dollars that the whole session may cost. OverBudget when what was spent, what is under
-        way and this upper bound are more than that; then nothing is written. It is one transaction, so that
-        requests side by side cannot overshoot together.
+        OverBudget when what was spent in the scope of a limit, what is under way there and this request's upper
+        bound are more than the limit; then nothing is written. With `least`, so much is enough, and what is left,
+        if less than the upper bound, is reserved. It is one transaction, so that requests side by side cannot
+        overshoot together, whatever their processes.
         """
+        now = time.time()
         id = token_hex(8)
         values = entry.model_dump() | {
             "id": id,
+            "repository": entry.repository or entry.root,
+            "purse": entry.purse or entry.session,
             "price": entry.price and entry.price.model_dump_json(),
             "pid": os.getpid(),
-            "started": time.time(),
+            "started": now,
         }
         with self._writing():
-            if limit is not None:
-                self._refuse_over(limit, entry)
-            self._connection.execute(INSERT, values)
-        return id
+            granted = self._granted(entry, values, limits, least)
+            self._connection.execute(INSERT, values | {"upper_bound": granted})
+        return Reservation(id, granted)
 
     def settle(
         self,
@@ -164,9 +161,16 @@ class Ledger:
                 raise KeyError(f"no request {id} in the ledger")
 
     def used(self, session: str) -> int:
-        """Micro-dollars of a budget that are gone: what was spent, and the most that is under way."""
+        """Micro-dollars of a session's budget that are gone: what was spent, and the most that is under way."""
+        return self.used_of("session", purse=session)
+
+    def used_of(
+        self, scope: Scope, *, purse: str = "", repository: str = "", session: str = "", key: str = ""
+    ) -> int:
+        """Micro-dollars of a budget that are gone in a scope, at this moment."""
+        values = {"purse": purse, "repository": repository, "session": session, "started": time.time()}
         with self._reading():
-            return self._used(session)
+            return self._used(Limit(scope=scope, key=key, micro_dollars=0), values)[0]
 
     def total(self, session: str) -> Total:
         """Of the requests of a session that have come to their end."""
@@ -209,16 +213,29 @@ class Ledger:
         with self._lock:
             self._connection.close()
 
-    def _refuse_over(self, limit: int, entry: Entry) -> None:
-        if entry.upper_bound is None:
-            raise OverBudget(_unpriced(entry.model))
-        used = self._used(entry.session)
-        if used + entry.upper_bound > limit:
-            raise OverBudget(_too_much(limit, used, entry.upper_bound))
+    def _granted(
+        self, entry: Entry, values: Mapping[str, Any], limits: Sequence[Limit], least: int | None
+    ) -> int | None:
+        """What of the upper bound all limits have room for."""
+        granted = entry.upper_bound
+        for limit in limits:
+            if entry.upper_bound is None or granted is None:
+                raise OverBudget(_unpriced(entry.model), scope=limit.scope, key=limit.key)
+            used, under_way = self._used(limit, values)
+            left = max(limit.micro_dollars - used, 0)
+            enough = entry.upper_bound if least is None else min(least, entry.upper_bound)
+            if left < enough:
+                raise _over(limit, left, entry.upper_bound, enough <= left + under_way)
+            granted = min(granted, left)
+        return granted
 
-    def _used(self, session: str) -> int:
-        (used,) = self._connection.execute(USED, [session]).fetchone()
-        return int(used)
+    def _used(self, limit: Limit, values: Mapping[str, Any]) -> tuple[int, int]:
+        """Of a limit's scope: what is gone, and how much of it is only reserved."""
+        if limit.scope == "request":
+            return 0, 0
+        where, more = _scope(limit, float(values["started"]))
+        used, under_way = self._connection.execute(USED.format(where), {**values, **more}).fetchone()
+        return int(used), int(under_way)
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -242,14 +259,30 @@ class Ledger:
                     self._connection.execute("ROLLBACK")
 
 
+def _scope(limit: Limit, now: float) -> tuple[str, dict[str, Any]]:
+    """The rows that a limit is about, as a condition, and what it needs besides the values of the row itself."""
+    match limit.scope:
+        case "request":
+            return "0", {}
+        case "task" if limit.key in ("", MAIN):
+            return "session = :session", {}
+        case "task":
+            in_tree = "(task = :key OR substr(task, 1, length(:key) + 1) = :key || '.')"
+            return f"session = :session AND {in_tree}", {"key": limit.key}
+        case "session":
+            return "purse = :purse", {}
+        case "repository":
+            return "repository = :repository", {}
+        case "day" | "month":
+            began, ends = period.around(limit.scope, now)
+            return "started >= :began AND started < :ends", {"began": began, "ends": ends}
+
+
 def _row(values: tuple[Any, ...]) -> Row:
-    id, session, task, mode, model, provider, purpose, root, state, charged, calculated, started, *counts = (
-        values
-    )
+    """From a line of ROWS, whose order is that of the record's fields."""
+    told, counts = values[: -len(TOKENS)], values[-len(TOKENS) :]
     usage = Usage.model_construct(**dict(zip(TOKENS, counts, strict=True)))
-    return Row(
-        id, session, task, mode, model, provider, purpose, root, state, usage, charged, calculated, started
-    )
+    return Row(**dict(zip(NAMES, told, strict=True)), usage=usage)
 
 
 def _is_alive(pid: int, wrote: float) -> bool:
@@ -272,10 +305,23 @@ def _unpriced(model: str) -> str:
     )
 
 
-def _too_much(limit: int, used: int, upper_bound: int) -> str:
-    enough = f"{math.ceil((used + upper_bound) / 10_000) / 100:.2f}"
-    return (
-        f"The next request may cost up to {dollars(upper_bound)}, and {dollars(max(limit - used, 0))} of the "
-        f"session's {dollars(limit)} is left. Raise the budget: `/budget {enough}` or `--max-budget-usd "
-        f"{enough}`; or go on with a cheaper model or a shorter conversation."
+def _over(limit: Limit, left: int, needed: int, may_fit_later: bool) -> OverBudget:
+    spent = limit.micro_dollars - left
+    enough = f"{math.ceil((spent + needed) / 10_000) / 100:.2f}"
+    what = f"The next request may cost up to {dollars(needed)}, and {dollars(left)} of {limit} is left."
+    match limit.scope:
+        case "session":
+            do = f"Raise the budget: `/budget {enough}` or `--max-budget-usd {enough}`"
+        case "task" if limit.key not in ("", MAIN):
+            do = "Give the task more"
+        case scope:
+            do = f"Raise it: `kcode budget set {scope} {enough}`"
+    return OverBudget(
+        f"{what} {do}; or go on with a cheaper model or a shorter conversation.",
+        scope=limit.scope,
+        key=limit.key,
+        limit=limit.micro_dollars,
+        left=left,
+        needed=needed,
+        may_fit_later=may_fit_later,
     )

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
+from typing import Literal
 
 from kcode.errors import BadInput
 
@@ -19,6 +20,12 @@ def since(text: str, now: datetime) -> float:
 def until(text: str, now: datetime) -> float:
     """The end of it: `until 2026-11-01` has the whole day in it."""
     return _ends(text, now)[1]
+
+
+def around(unit: Literal["day", "month"], moment: float) -> tuple[float, float]:
+    """The beginning and the end of the day or month, by the local calendar, that a moment is in; seconds since 1970."""
+    first, last = _span("today" if unit == "day" else "month", datetime.fromtimestamp(moment))
+    return first.timestamp(), last.timestamp()
 
 
 def _ends(text: str, now: datetime) -> tuple[float, float]:

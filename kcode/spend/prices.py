@@ -24,6 +24,8 @@ STORED, STORED_1H = Decimal("1.25"), Decimal(2)
 """What Anthropic takes for writing to the cache, in input prices: 5 minutes and 1 hour
 (platform.claude.com/docs/en/about-claude/pricing, the same for every model)."""
 
+NOTABLE = 100
+
 INCLUSIVE = {"xai"}
 """Providers whose long-context prices begin at the limit, not above it (as LiteLLM has it)."""
 
@@ -111,10 +113,28 @@ def upper_bound(row: PriceRow, input_tokens: int, max_tokens: int, *, stores_1h:
     All of its input is read, or written to the cache, at the dearest price; the reply is as long as may be.
     `stores_1h`: the request marks something to be kept for an hour.
     """
+    input, output = _dearest(row, input_tokens, stores_1h)
+    return math.ceil(input + max_tokens * output)
+
+
+def output_within(
+    row: PriceRow, input_tokens: int, micro_dollars: int, *, stores_1h: bool = False
+) -> int | None:
+    """Tokens of the longest reply with which the upper bound of a request stays within an amount; None: any."""
+    input, output = _dearest(row, input_tokens, stores_1h)
+    return max(math.floor((micro_dollars - input) / output), 0) if output else None
+
+
+def _dearest(row: PriceRow, input_tokens: int, stores_1h: bool) -> tuple[Fraction, Fraction]:
+    """Micro-dollars of all of the input, and of a token of output, at the most."""
     rates = row.rates(input_tokens)
-    dearest = max(rates.input, rates.cached, rates.stored, rates.stored_1h if stores_1h else rates.stored)
-    most = input_tokens * Fraction(dearest) + max_tokens * Fraction(max(rates.output, rates.reasoning))
-    return math.ceil(most)
+    each = max(rates.input, rates.cached, rates.stored, rates.stored_1h if stores_1h else rates.stored)
+    return input_tokens * Fraction(each), Fraction(max(rates.output, rates.reasoning))
+
+
+def differs(reported: int, calculated: int) -> bool:
+    """Whether what a provider charged and what the price list makes it are notably different: by over a hundredth."""
+    return abs(reported - calculated) * NOTABLE > max(reported, calculated)
 
 
 def filled(

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kcode.messages import Usage
-from kcode.spend.ledger import Row
 from kcode.spend.money import dollars, plain_dollars, tokens
+from kcode.spend.prices import differs
+from kcode.spend.row import Row
 from kcode.spend.table import table
 from kcode.spend.total import Total
 
@@ -21,17 +22,15 @@ By = Literal["model", "mode", "task", "day", "month", "repo", "purpose", "sessio
 NAMES: dict[By, Callable[[Row], str]] = {
     "model": lambda row: row.model,
     "mode": lambda row: row.mode,
-    "task": lambda row: row.task,
+    "task": lambda row: f"{row.session} {row.task}",
     "day": lambda row: f"{datetime.fromtimestamp(row.started):%Y-%m-%d}",
     "month": lambda row: f"{datetime.fromtimestamp(row.started):%Y-%m}",
-    "repo": lambda row: _short(row.root) or "(no repository)",
+    "repo": lambda row: _short(row.repository) or "(no repository)",
     "purpose": lambda row: row.purpose,
     "session": lambda row: row.session,
 }
 IN_ORDER_OF_TIME: frozenset[By] = frozenset({"day", "month"})
 BAR = 10
-NOTABLE = 100
-"""The provider's own cost differs notably from our arithmetic when it is more than a hundredth off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,7 @@ def _notes(rows: Sequence[Row]) -> list[str]:
 def _differs(row: Row) -> bool:
     if row.charged is None or row.calculated is None:
         return False
-    return abs(row.charged - row.calculated) * NOTABLE > max(row.charged, row.calculated)
+    return differs(row.charged, row.calculated)
 
 
 def _data(total: Total) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def ledger(kcode_home: Path) -> Ledger:
             price=None,
             upper_bound=None,
         )
-        ledger.settle(ledger.reserve(entry), Usage(fresh=1000, output=10), micro)
+        ledger.settle(ledger.reserve(entry).id, Usage(fresh=1000, output=10), micro)
     ledger.close()
     return ledger
 

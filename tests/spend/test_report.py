@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kcode.messages import Usage
 from kcode.spend import report
-from kcode.spend.ledger import Row, State
+from kcode.spend.row import Row, State
 from kcode.spend.table import table
 
 
@@ -29,6 +29,9 @@ def row(
         provider=model.partition("/")[0],
         purpose="chat",
         root=root,
+        repository=root,
+        reads=None,
+        parent=None,
         state=state,
         usage=usage or Usage(fresh=100, cached=300, output=50),
         charged=charged,
