@@ -20,8 +20,8 @@ NOTES = "notes"
 FIRST = ("brief", "product", "architecture", "tech", "context", "tasks")
 TOPIC = re.compile(r"[a-z0-9][a-z0-9_-]{0,60}", re.IGNORECASE)
 
-BOUND = 1_000
-"""Tokens of the index in the project block, whatever the files hold."""
+BOUND = 800
+"""Estimated tokens of the index in the project block, whatever the files hold: below 1,000 in dense languages, too."""
 LONGEST_LINE = 160
 MOST_TOPICS = 40
 ABOUT = (
