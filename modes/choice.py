@@ -64,3 +64,10 @@ class Models:
             or (self.modes[mode].effort if mode in self.modes else None)
             or self.settings.effort.get("default")
         )
+
+    def pick(self, mode: str, model: str, effort: Effort | None = None) -> None:
+        """For this mode, in this session; an effort of None leaves it to settings and mode."""
+        self.picks[mode] = model
+        self.efforts = {key: value for key, value in self.efforts.items() if key != mode}
+        if effort is not None:
+            self.efforts[mode] = effort

@@ -1,15 +1,23 @@
-"""A mode is one Markdown file: front matter (title, groups, edits, model, when_to_use) and the prompt as prose."""
+"""Who the model is: one record, whatever file it was read from; and kcode's own kind of file, which is Markdown."""
 
+import posixpath
 import re
-from collections.abc import Iterable
-from importlib.resources import files
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, get_args
+
+from pydantic import ValidationError
 
 from kcode.errors import BadInput, ToolError
 from kcode.events import Effort
 from kcode.messages import Record
 from kcode.tools.tool import Group, Tool
+
+GRANTED: tuple[Group, ...] = ("read", "edit", "command", "delegate", "outside")
+"""What a mode can be given. `switch` is no such group: every mode may ask for another one."""
+KEYS = ("title", "groups", "edits", "model", "effort", "when_to_use", "description")
+"""Of the front matter."""
+LONGEST_USE = 300
+"""Characters of `when_to_use`: whoever delegates is told those of all modes."""
 
 
 class Mode(Record):
@@ -22,37 +30,34 @@ class Mode(Record):
     edits: str | None = None
     """Regular expression that the path of an edit must contain a match of; None: every file."""
     model: str | None = None
+    """`provider/name`; below picks and settings (kcode/modes/choice.py)."""
     effort: Effort | None = None
     when_to_use: str = ""
+    """For the model that delegates, one line."""
+    description: str = ""
+    """For people, one line."""
     source: str = "built in"
+    """The file it was read from."""
+    overrides: bool = False
+    """Whether it stands in the place of a built-in mode, or changes it."""
+    notes: tuple[str, ...] = ()
+    """What its author should know: sentences on what could not be taken over, or is likely not meant."""
 
     def check(self, tool: Tool) -> None:
         """ToolError, for the model, when the mode does not allow the call."""
         if tool.group not in self.groups and tool.group != "switch":
-            allowed = ", ".join(sorted(self.groups))
+            allowed = ", ".join(sorted(self.groups)) or "none"
             raise ToolError(
                 f"{self.title} mode has no {tool.group} tools (only: {allowed}). Work without {tool.name}."
             )
-        if tool.group == "edit" and self.edits and not re.search(self.edits, tool.target()):
+        if tool.group == "edit" and not self.may_edit(tool.target()):
             raise ToolError(
                 f"{self.title} mode edits only files that match {self.edits}, not {tool.target()}."
             )
 
-
-def load_modes(folders: Iterable[Path] = ()) -> tuple[dict[str, Mode], list[str]]:
-    """The built-in modes, overlaid by those of `folders` in order, by name; and a sentence for each bad file,
-    which is skipped."""
-    modes = {mode.name: mode for mode in _built_in()}
-    complaints = []
-    for folder in folders:
-        for file in sorted(folder.glob("*.md")):
-            try:
-                mode = parse_mode(file.stem, file.read_text(encoding="utf-8-sig"), str(file))
-            except (OSError, UnicodeDecodeError, BadInput) as error:
-                complaints.append(f"{file} is skipped: {error}")
-            else:
-                modes[mode.name] = mode
-    return modes, complaints
+    def may_edit(self, path: str) -> bool:
+        """Whether the pattern lets a path pass, as it would be without `..`."""
+        return not self.edits or re.search(self.edits, posixpath.normpath(path)) is not None
 
 
 def mode_named(modes: dict[str, Mode], name: str) -> Mode:
@@ -63,51 +68,88 @@ def mode_named(modes: dict[str, Mode], name: str) -> Mode:
         raise BadInput(f"There is no mode {name!r}. The modes are: {', '.join(sorted(modes))}.") from None
 
 
-def parse_mode(name: str, text: str, source: str) -> Mode:
-    """Raises BadInput with the reason when the file is no mode."""
-    head, prompt = _front_matter(text)
-    unknown = set(head) - {"title", "groups", "edits", "model", "effort", "when_to_use"}
-    if unknown:
-        raise BadInput(f"unknown keys {', '.join(sorted(unknown))}.")
-    groups = head.get("groups", ["read"])
-    if not isinstance(groups, list):
-        raise BadInput(f"groups: {groups!r} is no list.")
-    strange = [group for group in groups if group not in get_args(Group)]
-    if strange:
-        raise BadInput(f"unknown groups {strange}; known are {', '.join(get_args(Group))}.")
-    edits = head.get("edits")
+def made(name: str, source: str, given: Mapping[str, Any], below: Mode | None = None) -> Mode:
+    """A mode of what its file says. Without a prompt of its own it only changes the mode below it, which has its name.
+
+    BadInput with the reason when that is no mode.
+    """
+    fields: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if not fields.get("prompt"):
+        if below is None:
+            raise BadInput("it has no prompt.")
+        fields = {**dict(below), **fields, "prompt": below.prompt}
+    fields.setdefault("title", name.replace("-", " ").replace("_", " ").capitalize())
+    fields.setdefault("groups", frozenset({"read"}))
+    for key in ("title", "when_to_use", "description"):
+        if isinstance(fields.get(key), str):
+            fields[key] = " ".join(fields[key].split())
+    if len(use := fields.get("when_to_use", "")) > LONGEST_USE:
+        fields["when_to_use"] = f"{use[: LONGEST_USE - 1].rstrip()}…"
     try:
-        re.compile(edits or "")
+        return Mode(**{**fields, "name": name, "source": source})
+    except ValidationError as error:
+        faults = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise BadInput(f"{'; '.join(faults)}.") from None
+
+
+def parse_mode(name: str, text: str, source: str, below: Mode | None = None) -> Mode:
+    """A mode of kcode's own kind of file. BadInput with the reason when it is none."""
+    head, prompt = _front_matter(text)
+    unknown = set(head) - set(KEYS)
+    if unknown:
+        raise BadInput(f"unknown keys {', '.join(sorted(map(str, unknown)))}; known are {', '.join(KEYS)}.")
+    return made(name, source, {**head, **_limits(head), "prompt": prompt.strip()}, below)
+
+
+def _limits(head: Mapping[str, Any]) -> dict[str, Any]:
+    groups, edits = head.get("groups"), head.get("edits")
+    if groups is not None:
+        if not isinstance(groups, list):
+            raise BadInput(f"groups: {groups!r} is no list.")
+        strange = [group for group in groups if group not in GRANTED]
+        if strange:
+            raise BadInput(f"unknown groups {strange}; known are {', '.join(GRANTED)}.")
+        groups = frozenset(groups)
+    try:
+        re.compile(str(edits or ""))
     except re.error as error:
         raise BadInput(f"edits: {edits!r} is no regular expression ({error}).") from None
-    return Mode(
-        name=name,
-        title=str(head.get("title", name.capitalize())),
-        prompt=prompt.strip(),
-        groups=frozenset(groups),
-        edits=edits,
-        model=head.get("model"),
-        effort=head.get("effort"),
-        when_to_use=str(head.get("when_to_use", "")),
-        source=source,
-    )
-
-
-def _built_in() -> list[Mode]:
-    found = [file for file in files("kcode.modes").iterdir() if file.name.endswith(".md")]
-    return [parse_mode(file.name.removesuffix(".md"), file.read_text("utf-8"), "built in") for file in found]
+    if head.get("effort") not in (None, *get_args(Effort)):
+        raise BadInput(f"effort: {head['effort']!r} is none of {', '.join(get_args(Effort))}.")
+    return {"groups": groups}
 
 
 def _front_matter(text: str) -> tuple[dict[str, Any], str]:
-    match = re.match(r"---\r?\n(.*?)\r?\n---\r?\n(.*)", text, re.DOTALL)
+    match = re.match(r"---[ \t]*\r?\n(.*?)(?:\r?\n)?---[ \t]*(?:\r?\n(.*)|$)", text, re.DOTALL)
     if match is None:
         raise BadInput("it has no front matter (`---`, `title: …`, `---`).")
-    import yaml  # here, since only a start that reads modes pays for it
+    return _plain_table(match[1]) or _table(match[1]), match[2] or ""
+
+
+PLAIN = re.compile(r"(\w+): (?:\[([\w, -]*)\]|([A-Za-z\\][^:#]*))")
+MEANS_SOMETHING = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
+
+
+def _plain_table(head: str) -> dict[str, Any]:
+    """A table of words and lists of words alone, as our own files have it: YAML's import costs more than they all.
+    {} when there is more to it."""
+    table: dict[str, Any] = {}
+    for line in head.splitlines():
+        found = PLAIN.fullmatch(line)
+        if found is None or str(found[3]).strip().lower() in MEANS_SOMETHING:
+            return {}
+        words = [word.strip() for word in (found[2] or "").split(",")]
+        table[found[1]] = found[3].strip() if found[3] else [word for word in words if word]
+    return table
+
+
+def _table(head: str) -> dict[str, Any]:
+    import yaml  # here, since only what is no plain table needs it
 
     try:
-        head = yaml.safe_load(match[1]) or {}
-    except yaml.YAMLError as error:
+        table = yaml.safe_load(head) or {}
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BadInput(f"its front matter is no YAML: {error}") from None
-    if not isinstance(head, dict):
+    if not isinstance(table, dict):
         raise BadInput("its front matter is no table of keys and values.")
-    return head, match[2]
+    return table

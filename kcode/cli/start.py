@@ -21,7 +21,9 @@ from kcode.llm.catalog import Catalog, key_for
 from kcode.llm.client import Client
 from kcode.memory import log
 from kcode.modes.choice import EVERY, Models
-from kcode.modes.mode import Mode, load_modes, mode_named
+from kcode.modes.load import load_modes
+from kcode.modes.mode import Mode, mode_named
+from kcode.modes.places import all_places
 from kcode.settings import Settings
 from kcode.spend.ledger import Ledger
 from kcode.tools.tool import installed_tools
@@ -64,7 +66,7 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
         cleanup.callback(ledger.close)
         notices += [ledger.note] if ledger.note else []
 
-        modes, complaints = load_modes(mode_folders(root, options.safe_mode))
+        modes, complaints = load_modes(all_places(root, options.safe_mode))
         notices += complaints
         catalog = Catalog(chosen)
         mode = mode_named(modes, options.mode or said.mode or DEFAULT_MODE).name
@@ -169,14 +171,6 @@ def budget_for(options: RunOptions, chosen: Settings, said: Conversation) -> int
         return said.budget
     limit = chosen.budget.session
     return None if limit is None else int(limit * 1_000_000)
-
-
-def mode_folders(root: Path, safe_mode: bool) -> list[Path]:
-    """Where modes come from besides the built-in ones; the project's only when its folder is trusted."""
-    folders = [paths.config_dir() / "modes"]
-    if not safe_mode and trust.is_trusted(root):
-        folders.append(root / ".kcode" / "modes")
-    return folders
 
 
 def _past(root: Path, options: RunOptions) -> Path | None:

@@ -6,6 +6,7 @@ import click
 
 from kcode import settings, trust
 from kcode.errors import BadInput
+from kcode.modes.places import brought
 
 
 @click.command("trust")
@@ -28,6 +29,5 @@ def command(folder: Path, is_list: bool, revoke: bool) -> None:
 
 def _brought(root: Path) -> list[str]:
     """What takes effect by trust, as file names; read it before, or revoke."""
-    modes = sorted((root / ".kcode" / "modes").glob("*.md"))
-    found = [settings.project_file(root), *modes]
+    found = [settings.project_file(root), *brought(root)]
     return [file.relative_to(root).as_posix() for file in found if file.is_file()]

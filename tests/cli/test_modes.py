@@ -9,7 +9,7 @@ from kcode.errors import BadInput
 
 def test_the_list_shows_what_each_mode_may_do() -> None:
     output = CliRunner().invoke(command, ["list"]).output
-    assert r"edits only \.md$" in next(line for line in output.splitlines() if line.startswith("architect"))
+    assert r"edit (only \.md$)" in next(line for line in output.splitlines() if line.startswith("architect"))
 
 
 def test_a_mode_of_the_user_is_listed_and_a_bad_one_is_skipped_with_a_reason(kcode_home: Path) -> None:

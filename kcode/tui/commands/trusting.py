@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kcode import settings, trust
 from kcode.errors import BadInput
+from kcode.modes.places import brought
 from kcode.paths import state_dir, write_private
 from kcode.tui.desk import Desk
 from kcode.tui.engine.words import Wish
@@ -18,8 +19,7 @@ LONGEST = 60_000
 
 def own_files(root: Path) -> list[Path]:
     """What of the folder would take effect."""
-    modes = sorted((root / ".kcode" / "modes").glob("*.md"))
-    return [file for file in (settings.project_file(root), *modes) if file.is_file()]
+    return [file for file in (settings.project_file(root), *brought(root)) if file.is_file()]
 
 
 def is_to_be_asked(root: Path) -> bool:
