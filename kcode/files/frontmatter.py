@@ -17,7 +17,9 @@ def parted(text: str) -> tuple[dict[str, Any], str]:
 
 
 def words(value: Any) -> str:
-    """A value as one line of text; "" for none."""
+    """A value as one line of text; "" for none, and a list as it is usually written: `[a, b]`."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(words, value))}]"
     return "" if value is None else " ".join(str(value).split())
 
 
