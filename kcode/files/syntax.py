@@ -1,89 +1,67 @@
-"""What tree-sitter knows of a file: its definitions, and its first syntax error."""
+"""What tree-sitter knows of a file: its definitions, what it refers to, and its first syntax error."""
 
-import importlib
 import io
 import tokenize
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from kcode.files.languages import MOST, Grammar, captured, definitions_query, grammar_of, uses_query
+
 if TYPE_CHECKING:
-    from tree_sitter import Language, Node
+    from tree_sitter import Node
 
-MOST = 1_000_000
-"""Bytes up to which a file is parsed."""
 LONGEST_LINE = 120
-
-_JS = "function_declaration generator_function_declaration class_declaration method_definition"
-_JS_VARIABLES = " (variable_declarator value: [(arrow_function) (function_expression)]) @definition"
-_TS = f"{_JS} abstract_class_declaration interface_declaration type_alias_declaration enum_declaration"
-_C = "struct_specifier:body union_specifier:body enum_specifier:body function_definition"
-_TYPES = "class_declaration interface_declaration enum_declaration"
-_JAVA = f"{_TYPES} record_declaration method_declaration constructor_declaration"
-_CSHARP = f"{_JAVA} struct_declaration"
-_PHP = f"{_TYPES} trait_declaration function_definition method_declaration"
+NAMED_BY = ("name", "property", "declarator", "type")
+"""Fields that lead to the name of a definition: a C function's is deep in its declarator, an `impl` has a type."""
 
 
 @dataclass(frozen=True, slots=True)
-class Grammar:
-    module: str
-    definitions: str
-    """Node kinds; `kind:field` wants a node that has the field."""
-    queries: str = ""
-    """Definitions that a kind of node doesn't say."""
-    function: str = "language"
-
-    def language(self) -> "Language":
-        from tree_sitter import Language
-
-        return Language(getattr(importlib.import_module(f"tree_sitter_{self.module}"), self.function)())
-
-    def query(self) -> str:
-        kinds = (kind.partition(":") for kind in self.definitions.split())
-        return (
-            " ".join(f"({kind} {field and f'{field}: (_)'}) @definition" for kind, _, field in kinds)
-            + self.queries
-        )
+class Definition:
+    name: str
+    first: int
+    last: int
+    """Lines, counted from 1."""
+    depth: int
+    """How many other definitions it lies in."""
+    text: str
+    """Its head on one line, without indentation."""
 
 
-GRAMMARS = {
-    ".py .pyi": Grammar("python", "class_definition function_definition"),
-    ".js .mjs .cjs .jsx": Grammar("javascript", _JS, _JS_VARIABLES),
-    ".ts .mts .cts": Grammar("typescript", _TS, _JS_VARIABLES, "language_typescript"),
-    ".tsx": Grammar("typescript", _TS, _JS_VARIABLES, "language_tsx"),
-    ".go": Grammar("go", "function_declaration method_declaration type_declaration"),
-    ".rs": Grammar(
-        "rust", "function_item struct_item enum_item trait_item impl_item mod_item type_item macro_definition"
-    ),
-    ".java": Grammar("java", _JAVA),
-    ".c": Grammar("c", f"{_C} type_definition"),
-    ".h .hh .hpp .hxx .cc .cpp .cxx": Grammar("cpp", f"{_C} class_specifier:body namespace_definition"),
-    ".cs": Grammar("c_sharp", _CSHARP),
-    ".rb": Grammar("ruby", "class module method singleton_method"),
-    ".php": Grammar("php", _PHP, function="language_php"),
-    ".sh .bash": Grammar("bash", "function_definition"),
-}
+@dataclass(frozen=True, slots=True)
+class Tags:
+    definitions: tuple[Definition, ...] = ()
+    """In the order of the file."""
+    uses: tuple[tuple[str, int], ...] = ()
+    """Names that are used, and how often."""
 
 
-def grammar_of(name: str) -> Grammar | None:
-    suffix = PurePath(name).suffix.lower()
-    return next(
-        (grammar for suffixes, grammar in GRAMMARS.items() if suffix and suffix in suffixes.split()), None
-    )
+def tags(name: str, content: str) -> Tags | None:
+    """What the file defines and what it refers to. None: the kind of file is unknown, or it is too big."""
+    grammar, root, data = _parsed(name, content)
+    if grammar is None or root is None:
+        return None
+    nodes = _defining(grammar, root)
+    own = {named.start_byte for node in nodes if (named := _named(node))}
+    names = captured(uses_query(grammar), "name", root)
+    uses = Counter(_text(node, data) for node in names if node.start_byte not in own)
+    return Tags(tuple(_definitions(nodes, content.split("\n"), data)), tuple(uses.items()))
 
 
 def outline(name: str, content: str, bound: int) -> str | None:
     """The definitions, one a line: `first-last`, tab, the line itself indented by depth; as deep as `bound`
     characters allow. None: the kind of file is unknown, it is too big, or it defines nothing."""
-    from tree_sitter import Parser, Query, QueryCursor
-
-    data, grammar = content.encode(), grammar_of(name)
-    if grammar is None or len(data) > MOST:
+    grammar, root, data = _parsed(name, content)
+    if grammar is None or root is None:
         return None
-    language = grammar.language()
-    root = Parser(language).parse(data).root_node
-    found = QueryCursor(Query(language, grammar.query())).captures(root).get("definition", [])
-    lines = _nested(sorted(found, key=lambda node: (node.start_byte, -node.end_byte)), content.split("\n"))
+    return outlined(_definitions(_defining(grammar, root), content.split("\n"), data), bound)
+
+
+def outlined(definitions: Iterable[Definition], bound: int) -> str | None:
+    """Definitions as `outline` gives them; None when there are none."""
+    lines = [(d.depth, f"{d.first}-{d.last}\t{'  ' * d.depth}{d.text}") for d in definitions]
+    text = ""
     for depth in range(max((depth for depth, _ in lines), default=0), -1, -1):
         text = "\n".join(line for own, line in lines if own <= depth)
         if len(text) <= bound:
@@ -92,22 +70,59 @@ def outline(name: str, content: str, bound: int) -> str | None:
     return f"{whole}\n[{text.count(chr(10)) - whole.count(chr(10))} more definitions]"
 
 
-def _nested(nodes: "list[Node]", source: list[str]) -> list[tuple[int, str]]:
-    """Depth and line of every definition."""
-    lines: list[tuple[int, str]] = []
+def _parsed(name: str, content: str) -> "tuple[Grammar | None, Node | None, bytes]":
+    grammar = grammar_of(name)
+    parsed = grammar.parse(content) if grammar and len(content) <= MOST else None
+    return (grammar, *parsed) if parsed else (grammar, None, b"")
+
+
+def _defining(grammar: Grammar, root: "Node") -> "list[Node]":
+    found = captured(definitions_query(grammar), "definition", root)
+    return sorted(found, key=lambda node: (node.start_byte, -node.end_byte))
+
+
+def _definitions(nodes: "list[Node]", source: list[str], data: bytes) -> Iterator[Definition]:
+    """One a line at most: the line with its name, since annotations may stand above."""
     around: list[int] = []
     latest = -1
     for node in nodes:
         while around and around[-1] <= node.start_byte:
             around.pop()
-        first, last = node.start_point[0], node.end_point[0]
+        named = _named(node)
+        first, column = (named or node).start_point
         if first == latest:
             continue
         latest = first
-        text = f"{first + 1}-{last + 1}\t{'  ' * len(around)}{source[first].strip()[:LONGEST_LINE]}"
-        lines.append((len(around), text))
+        name = _text(named, data).lstrip("#") if named else ""
+        head = _head(node, source[first], (named or node).start_byte - column, data)
+        yield Definition(name, first + 1, node.end_point[0] + 1, len(around), head)
         around.append(node.end_byte)
-    return lines
+
+
+def _head(node: "Node", line: str, at: int, data: bytes) -> str:
+    """The line at this offset, and the further ones where its parameters stand on several."""
+    text = line.strip()
+    if text.endswith(("(", ",", "[", "<")) and (body := node.child_by_field_name("body")):
+        text = " ".join(data[at : min(body.start_byte, at + 1000)].decode(errors="replace").split())
+        text = text.replace("( ", "(").replace(", )", ")")
+    return text[:LONGEST_LINE]
+
+
+def _named(node: "Node") -> "Node | None":
+    """The node that is the name of a definition."""
+    while below := next(filter(None, map(node.child_by_field_name, NAMED_BY)), None) or _inner(node):
+        node = below
+    return node if not node.child_count else None
+
+
+def _inner(node: "Node") -> "Node | None":
+    """What stands in parentheses, or after a star, in a declarator of C."""
+    is_wrapped = node.type.endswith(("_declarator", "destructor_name")) and node.named_child_count
+    return node.named_child(0) if is_wrapped else None
+
+
+def _text(node: "Node", data: bytes) -> str:
+    return data[node.start_byte : node.end_byte].decode(errors="replace")
 
 
 def new_fault(name: str, before: str | None, after: str) -> str | None:
@@ -120,12 +135,9 @@ def new_fault(name: str, before: str | None, after: str) -> str | None:
 
 def fault(name: str, content: str) -> int | None:
     """The line of the first syntax error. None: there is none, or the file is too big or of unknown kind."""
-    from tree_sitter import Parser
-
-    data, grammar = content.encode(), grammar_of(name)
-    if grammar is None or len(data) > MOST:
+    grammar, root, _ = _parsed(name, content)
+    if grammar is None or root is None:
         return None
-    root = Parser(grammar.language()).parse(data).root_node
     if root.has_error:
         return _error_line(root) + 1
     return _indent_error_line(content) if grammar.module == "python" else None

@@ -1,6 +1,7 @@
 import pytest
 
-from kcode.files.syntax import GRAMMARS, fault, new_fault, outline
+from kcode.files.languages import GRAMMARS
+from kcode.files.syntax import fault, new_fault, outline
 
 OUTLINES = {
     "a.py": (
