@@ -1,8 +1,9 @@
 """What can be chosen in the middle of a session: mode, model, permissions, another session, a theme."""
 
 import asyncio
+import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from kcode import keys
@@ -26,6 +27,8 @@ from kcode.tui.transcript.plain import counted
 
 FIRST_MODES = ("orchestrator", "architect", "code", "debug", "ask")
 SESSIONS_LISTED = 60
+DATED = re.compile(r"[-@](?:20\d{6}|20\d\d-\d\d-\d\d)(?:-v\d(?::\d)?)?$")
+"""What providers hang behind a model's name for the day it was made."""
 PERMISSIONS: dict[PermissionMode, str] = {
     "ask": "asks before every edit and command that no rule allows",
     "edits": "edits files in the workspace without asking; asks before commands",
@@ -156,11 +159,9 @@ def model_rows(catalog: Catalog, chosen: Chosen, reading: Reading, current: str)
     with_key = {row.name for row in catalog.providers() if not row.is_local and _has_key(catalog, row)}
     settled = [current, *catalog.settings.models.values()]
     known = catalog.search()
-    ids = dict.fromkeys(
-        [*settled, *served, *(id for id in known if id.partition("/")[0] in with_key), *known]
-    )
+    usable = (id for id in known if id.partition("/")[0] in with_key)
     choices = []
-    for id in ids:
+    for id in dict.fromkeys([*settled, *served, *_undated([*usable, *known])]):
         try:
             facts = catalog.model(id)
         except BadInput:
@@ -179,6 +180,12 @@ def model_rows(catalog: Catalog, chosen: Chosen, reading: Reading, current: str)
             )
         )
     return choices
+
+
+def _undated(ids: Sequence[str]) -> list[str]:
+    """Without those that are another one's name with its date: it says the same."""
+    known = set(ids)
+    return [id for id in ids if DATED.sub("", id) == id or DATED.sub("", id) not in known]
 
 
 def _has_key(catalog: Catalog, row: Provider) -> bool:

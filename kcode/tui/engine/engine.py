@@ -220,7 +220,9 @@ class Engine:
         """To its end, whatever it is. When nothing works any more, what of the queue nobody will hear is given back."""
         self._at_work += 1
         if self._at_work == 1:
-            self._tell(Working(True))
+            from kcode.llm import transport
+
+            self._tell(Working(True, is_warming_up=not transport.is_loaded()))
         try:
             async with asyncio.timeout(self._door.max_time):
                 await work()

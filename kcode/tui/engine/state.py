@@ -77,7 +77,8 @@ class State:
             case Permitted():
                 self.permissions = told.mode
             case Working():
-                self.is_working, self.began, self._doing = told.is_working, self.clock(), ""
+                self.is_working, self.began = told.is_working, self.clock()
+                self._doing = "Starting" if told.is_warming_up else ""
                 self.is_stopping = False
             case Queued():
                 self.queued = told.texts

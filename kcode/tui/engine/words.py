@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -107,6 +107,8 @@ class Working:
     """Whether the model, or a command of the user's, is at work."""
 
     is_working: bool
+    is_warming_up: bool = field(default=False, compare=False)
+    """LiteLLM is still being loaded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,16 +102,20 @@ class Choices(Widget):
     def _line(self, row: Choice, is_chosen: bool, widest: int) -> Content:
         width = self.content_size.width
         mark = " ✓" if row.is_current else ""
+        column = widest + len(NO_MARKER) + 2
+        is_brief = bool(row.brief) and column + 2 + Content(row.hint).cell_length > width
+        hint = Content.styled(row.brief if is_brief else row.hint, "$text-muted")
+        if is_brief:  # the name gives way, so that the hint is read whole
+            column = min(column, max(width - hint.cell_length - 2, 12))
         text = Content.assemble(
             MARKER if is_chosen else NO_MARKER,
-            (row.text, "bold" if is_chosen else ""),
+            Content.styled(row.text, "bold" if is_chosen else "").truncate(
+                max(column - len(NO_MARKER) - len(mark), 1) if is_brief else widest, ellipsis=True
+            ),
             (mark, "$text-success"),
         )
-        room = max(widest + len(NO_MARKER) + 2 - text.cell_length, 0)
-        left = width - text.cell_length - room - 2
-        hint = row.brief if row.brief and Content(row.hint).cell_length > left else row.hint
-        whole = text + " " * room + "  " + Content.styled(hint, "$text-muted")
-        line = whole.truncate(width, ellipsis=True, pad=True)
+        line = text + " " * max(column - text.cell_length, 0) + "  " + hint
+        line = line.truncate(width, ellipsis=True, pad=True)
         return line.stylize("$text-accent") if is_chosen else line
 
     def _keep_in_sight(self) -> None:

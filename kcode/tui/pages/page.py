@@ -13,6 +13,8 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
+ASIDE = "\x1f"
+"""Between what a table says of a name and what it says besides."""
 NARROW = 24
 """Columns that the texts of a table want beside its names."""
 
@@ -41,7 +43,7 @@ class ByWidth(Widget):
 
 
 class Table(Widget):
-    """Two columns: names, and what is said of each, wrapped beside its name."""
+    """Two columns: names, and what is said of each, wrapped beside its name; what stands behind ASIDE is quieter."""
 
     DEFAULT_CSS = "Table { height: auto; width: 1fr; }"
 
@@ -64,12 +66,23 @@ class Table(Widget):
 
 
 def _row(name: str, text: str, widest: int, room: int) -> list[Content]:
-    first, *rest = wrap(text, max(room, 8)) or [""]
+    first, *rest = _wrapped(text, max(room, 8))
     head = Content.styled(name.ljust(widest), "bold $text-accent")
-    indent = " " * (widest + 2)
+    indent = Content(" " * (widest + 2))
     if not widest:
-        return [head, *map(Content, ["  " + first, *("  " + line for line in rest)])]
-    return [Content.assemble(head, "  ", first), *(Content(indent + line) for line in rest)]
+        return [head, *(Content("  ") + line for line in (first, *rest))]
+    return [head + "  " + first, *(indent + line for line in rest)]
+
+
+def _wrapped(text: str, width: int) -> list[Content]:
+    main, _, aside = text.partition(ASIDE)
+    lines = wrap(f"{main} {aside}" if aside else main, width) or [""]
+    place, contents = 0, []
+    for line in lines:
+        loud = min(max(len(main) - place, 0), len(line))
+        contents.append(Content.assemble(line[:loud], (line[loud:], "$text-muted")))
+        place += len(line) + 1
+    return contents
 
 
 class Page(ModalScreen[None]):

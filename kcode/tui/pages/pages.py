@@ -11,7 +11,7 @@ from kcode.messages import Change
 from kcode.processes.git import GitError, git
 from kcode.spend.money import dollars, tokens
 from kcode.tui.desk import Command, Desk
-from kcode.tui.pages.page import Table
+from kcode.tui.pages.page import ASIDE, Table
 from kcode.tui.text.diffview import change_lines
 from kcode.tui.text.flow import Line, one_row
 from kcode.tui.text.flowing import Flowing
@@ -125,9 +125,9 @@ def help_rows(commands: Iterable[Command]) -> list[tuple[str, str]]:
     rows = []
     for command in commands:
         said = " ".join(part for part in (f"/{command.name}", command.needs or command.takes) if part)
-        others = f"  (/{', /'.join(command.synonyms)})" if command.synonyms else ""
-        key = f"  {command.key}" if command.key else ""
-        rows.append((said, f"{command.help}{others}{key}"))
+        others = [f"/{name}" for name in command.synonyms]
+        aside = "  ".join(filter(None, [command.key, " ".join(others)]))
+        rows.append((said, f"{command.help}{ASIDE}{aside}" if aside else command.help))
     return rows
 
 

@@ -61,6 +61,10 @@ def wrapped(runs: Sequence[Run], width: int) -> list[Line]:
     return [*lines[:-1], lines[-1]._replace(joint="\n")]
 
 
+READABLE = 110
+"""Columns of prose: longer lines are hard to follow to their ends."""
+
+
 def prose(text: str, width: int, look: str = "") -> list[Line]:
     """Text of one look; its line feeds stay."""
     return [line for part in text.split("\n") for line in wrapped([(part, look)], width)]

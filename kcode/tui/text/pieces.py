@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from kcode.tui.text.flow import NARROWEST, Line, Run, cells, hung, wrapped
+from kcode.tui.text.flow import NARROWEST, READABLE, Line, Run, cells, hung, wrapped
 from kcode.tui.text.highlight import highlighted, highlighted_line, lexer_named
 
 CODE_INDENT: Run = ("  ", "code")
@@ -23,7 +23,7 @@ class Text:
     rows: tuple[tuple[Run, ...], ...]
 
     def lines(self, width: int) -> list[Line]:
-        return [line for row in self.rows for line in wrapped(row, width)]
+        return [line for row in self.rows for line in wrapped(row, min(width, READABLE))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Quote:
 @dataclass(frozen=True, slots=True)
 class Rule:
     def lines(self, width: int) -> list[Line]:
-        return [Line((("─" * width, "faint"),))]
+        return [Line((("─" * min(width, READABLE), "faint"),))]
 
 
 def inside(first: Run, rest: Run, pieces: Sequence[Piece], width: int, *, close: bool = False) -> list[Line]:

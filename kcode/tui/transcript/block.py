@@ -6,7 +6,7 @@ from typing import Literal
 from kcode.messages import Change, Todo
 from kcode.spend.total import Total
 
-State = Literal["writing", "waiting", "asking", "running", "ok", "failed"]
+State = Literal["writing", "waiting", "asking", "running", "ok", "failed", "stopped"]
 Tone = Literal["info", "warning", "error"]
 
 

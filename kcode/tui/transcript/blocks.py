@@ -21,6 +21,7 @@ class BlockView(Flowing):
 
     DEFAULT_CSS = """
     BlockView { height: auto; padding: 0 1; }
+    BlockView.-first { margin-top: 1; }
     BlockView.-pointed { background: $boost; border-left: outer $accent; padding: 0 1 0 0; }
     """
 
@@ -87,7 +88,19 @@ class ThinkingBlock(BlockView):
 class ToolBlock(BlockView):
     """A call: how it stands, its output while it runs, and what came of it."""
 
+    DEFAULT_CSS = "ToolBlock.-tall { margin-bottom: 1; }"
     block: Call
+
+    def __init__(self, block: Block, is_unfolded: bool = False) -> None:
+        super().__init__(block, is_unfolded)
+        self._set_apart()
+
+    def show(self, block: Block, is_unfolded: bool) -> None:
+        super().show(block, is_unfolded)
+        self._set_apart()
+
+    def _set_apart(self) -> None:
+        self.set_class(shown.has_body(self.block, self.is_unfolded), "-tall")
 
     def laid_out(self, width: int) -> Sequence[Line]:
         return shown.call_lines(self.block, width, self.is_unfolded, time.time())

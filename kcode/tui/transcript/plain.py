@@ -7,7 +7,16 @@ from kcode.tui.text.safe import LONGEST_PARAGRAPH, one_line, safe
 from kcode.tui.text.tail import last_lines
 from kcode.tui.transcript.block import Asked, Block, Call, Notice, Replied, Said, Subtask, Thought
 
-GLYPHS = {"writing": "✎", "waiting": "○", "asking": "?", "running": "●", "ok": "✓", "failed": "✗"}
+GLYPHS = {
+    "writing": "✎",
+    "waiting": "○",
+    "asking": "?",
+    "running": "●",
+    "ok": "✓",
+    "failed": "✗",
+    "stopped": "■",
+}
+ENDED = {"ok", "failed", "stopped"}
 TONES = {"info": "·", "warning": "!", "error": "✗"}
 BOXES = {"open": "☐", "doing": "◐", "done": "☑"}
 
@@ -64,7 +73,7 @@ def can_unfold(block: Block) -> bool:
         case Thought():
             return True
         case Call():
-            return block.state in ("ok", "failed") and bool(block.result or block.changes)
+            return block.state in ENDED and bool(block.result or block.changes)
         case Notice():
             return bool(block.details)
         case _:

@@ -87,6 +87,7 @@ class Shelf(Window):
                 view.show(block, self.manner.unfolds(block.key))
                 self._mount(new, view)
             view.mark(self.manner.needle)
+            view.set_class(block is self._blocks[0], "-first")
             view.set_class(block.key == self.manner.pointed, "-pointed")
         self._mount(new, self._below)
         self._sort(wanted)

@@ -5,11 +5,11 @@ from itertools import islice
 
 from kcode.messages import Todo
 from kcode.tui.text.diffview import change_lines
-from kcode.tui.text.flow import Line, Run, cells, hung, one_row, prose
+from kcode.tui.text.flow import READABLE, Line, Run, cells, hung, one_row, prose
 from kcode.tui.text.safe import LONGEST_PARAGRAPH, one_line, safe
 from kcode.tui.text.tail import last_lines
 from kcode.tui.transcript.block import Asked, Call, Notice, Said, Subtask, Thought
-from kcode.tui.transcript.plain import BOXES, GLYPHS, TONES, counted, text_of_result
+from kcode.tui.transcript.plain import BOXES, ENDED, GLYPHS, TONES, counted, text_of_result
 
 DIFF_ROWS = 20
 """Rows of a diff that are shown of a folded call."""
@@ -20,7 +20,13 @@ RESULT_ROWS = 4
 UNFOLDED_ROWS = 400
 """Rows of one block, unfolded; the whole is for the full screen."""
 
-STATE_LOOKS = {"asking": "warning", "running": "accent", "ok": "good", "failed": "error"}
+STATE_LOOKS = {
+    "asking": "warning",
+    "running": "accent",
+    "ok": "good",
+    "failed": "error",
+    "stopped": "warning",
+}
 SPEAKING = {"shell", "job"}
 """Tools whose last lines are worth seeing when all went well."""
 BAR: Run = ("  │ ", "faint")
@@ -30,7 +36,7 @@ def said_lines(block: Said, width: int) -> list[Line]:
     text = safe(block.text, LONGEST_PARAGRAPH).strip("\n")
     if block.images:
         text += f"\n[{counted(block.images, 'image')}]"
-    return list(hung(prose(text.strip("\n"), width - 2), ("❯ ", "accent"), ("  ", "")))
+    return list(hung(prose(text.strip("\n"), min(width - 2, READABLE)), ("❯ ", "accent"), ("  ", "")))
 
 
 def thought_line(block: Thought, width: int) -> Line:
@@ -39,6 +45,14 @@ def thought_line(block: Thought, width: int) -> Line:
     if block.is_open:
         return one_row([("✻ thinking  ", "faint"), (text.rsplit("\n", 1)[-1], "faint em")], width)
     return one_row([(f"✻ thought  {counted(text.count(chr(10)) + 1, 'line')}", "faint")], width)
+
+
+def has_body(block: Call, is_unfolded: bool) -> bool:
+    """Whether more than its title is shown of a call: then a blank line sets it apart from what follows."""
+    if block.state == "running":
+        return bool(block.output)
+    is_told = is_unfolded or block.state == "failed" or (block.state == "ok" and block.name in SPEAKING)
+    return block.todos is not None or bool(block.changes) or (is_told and bool(block.result.strip()))
 
 
 def call_lines(block: Call, width: int, is_unfolded: bool, now: float) -> list[Line]:
@@ -76,8 +90,8 @@ def _note(block: Call, now: float) -> str:
             return f"running{_seconds(block.began, now, 0)}"
         case "ok":
             return f"{_size(block)}{_seconds(block.began, block.ended, 1)}".strip()
-        case "failed":
-            return "failed" + _seconds(block.began, block.ended, 1)
+        case "failed" | "stopped" as state:
+            return state + _seconds(block.began, block.ended, 1)
 
 
 def _seconds(began: float | None, ended: float | None, digits: int) -> str:
@@ -111,7 +125,7 @@ def _body(block: Call, width: int, is_unfolded: bool) -> Iterator[Line]:
         for change in block.changes:
             lines = change_lines(change, width - 2, most, with_heading=not _is_told_by_title(block))
             yield from hung(lines, ("  ", ""))
-    elif block.state in ("ok", "failed"):
+    elif block.state in ENDED:
         yield from hung(_result_lines(block, room, is_unfolded), BAR, BAR)
 
 
@@ -120,7 +134,7 @@ def _result_lines(block: Call, width: int, is_unfolded: bool) -> Iterator[Line]:
     lines = safe(block.result).strip("\n").split("\n")
     if is_unfolded:
         yield from (line for text in lines for line in prose(text, width, look))
-    elif block.state == "failed" or block.name in SPEAKING:
+    elif has_body(block, is_unfolded):
         more = len(lines) - RESULT_ROWS
         if more > 1:
             yield one_row([(f"… {more:,} more lines", "faint")], width)
@@ -137,7 +151,8 @@ def todo_lines(todos: Sequence[Todo], width: int) -> Iterator[Line]:
 
 
 def asked_lines(block: Asked, width: int) -> list[Line]:
-    lines = list(hung(prose(safe(block.text).strip("\n"), width - 2), ("? ", "warning")))
+    room = min(width - 2, READABLE)
+    lines = list(hung(prose(safe(block.text).strip("\n"), room), ("? ", "warning")))
     if block.answer is not None:
         return [*lines, *hung(prose(safe(block.answer), width - 4), ("  → ", "accent"))]
     for choice in block.choices:
@@ -159,7 +174,8 @@ def subtask_lines(block: Subtask, width: int) -> list[Line]:
 
 def notice_lines(block: Notice, width: int, is_unfolded: bool) -> list[Line]:
     mark = (f"{TONES[block.tone]} ", block.tone)
-    lines = list(hung(prose(safe(block.text).strip("\n"), width - 2, block.tone), mark))
+    room = min(width - 2, READABLE)
+    lines = list(hung(prose(safe(block.text).strip("\n"), room, block.tone), mark))
     if block.details and is_unfolded:
         details = prose(safe(block.details).strip("\n"), width - 4, "faint")
         lines += hung(bounded(details, width - 4), BAR, BAR)

@@ -35,8 +35,11 @@ from kcode.messages import Message, Prompt, Reply, ToolResult
 from kcode.spend.money import dollars, tokens
 from kcode.spend.total import Total
 from kcode.tui.text.tail import grown
-from kcode.tui.transcript.block import Asked, Block, Call, Notice, Said, Subtask, Tone
+from kcode.tui.transcript.block import Asked, Block, Call, Notice, Said, State, Subtask, Tone
 from kcode.tui.transcript.telling import Place, Telling
+
+STOPPED = "Not finished: the work was stopped"
+"""How the result of a call begins that was cut short; see NOT_FINISHED in the loop."""
 
 
 class Story:
@@ -122,7 +125,7 @@ class Story:
         place = self._calls.pop((task, result.call_id), None)
         if place:
             place.change(
-                state="ok" if result.ok else "failed",
+                state=_state(result),
                 output="",
                 result=result.text,
                 changes=result.changes,
@@ -201,6 +204,10 @@ class Story:
             Place(telling, last.key).change(text=text)
         else:
             telling.append(Notice(key=next(self._keys), text=text, tone="warning", is_retry=True))
+
+
+def _state(result: ToolResult) -> State:
+    return "ok" if result.ok else "stopped" if result.text.startswith(STOPPED) else "failed"
 
 
 def _notice(event: Condensed | ModeChanged | BudgetSet | Noticed, key: int) -> Notice:

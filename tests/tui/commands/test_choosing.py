@@ -77,6 +77,12 @@ def test_before_anything_was_said_a_switch_costs_nothing() -> None:
     assert rows[1].detail == "nothing was said yet: a switch costs nothing"
 
 
+def test_a_model_is_not_offered_again_by_its_date() -> None:
+    ids = [row.id for row in model_rows(Catalog(settings()), CHOSEN, Meter().reading(), "lab/big")]
+    assert "anthropic/claude-sonnet-4-5" in ids
+    assert "anthropic/claude-sonnet-4-5-20250929" not in ids
+
+
 def test_an_unknown_price_is_never_nothing() -> None:
     assert prices(None) == "price unknown"
 
@@ -84,6 +90,7 @@ def test_an_unknown_price_is_never_nothing() -> None:
 def test_the_first_run_offers_keys_and_the_demo() -> None:
     ids = [row.id for row in ways(has_demo=True)]
     assert {"key:anthropic", "key:openai", "demo"} <= set(ids)
+    assert ids.index("demo") < 6  # in sight at 60x20
     assert "demo" not in [row.id for row in ways(has_demo=False)]
 
 

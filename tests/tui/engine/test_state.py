@@ -17,7 +17,7 @@ from kcode.events import (
     ToolStarted,
 )
 from kcode.messages import Prompt, Reply, Usage
-from kcode.modes.mode import load_modes
+from kcode.modes.load import load_modes
 from kcode.settings import Settings
 from kcode.tui.engine.state import State
 from kcode.tui.engine.words import Chosen, Opened, Queued, Working
@@ -126,3 +126,12 @@ def test_the_model_of_a_mode(flags: dict[str, str], settings: dict[str, str], mo
     state.hear(opened(**settings))
     state.hear(Chosen("code", "first/one", None, None))
     assert state.model_of(mode) == model
+
+
+def test_what_is_waited_for_before_the_first_request_has_a_name() -> None:
+    state = State({})
+    state.hear(opened())
+    state.hear(Working(True, is_warming_up=True))
+    assert state.doing == "Starting"
+    state.hear(TextArrived(task="main", text="x"))
+    assert state.doing == "Writing"

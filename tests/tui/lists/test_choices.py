@@ -68,6 +68,17 @@ async def test_a_row_wider_than_the_list_is_cut() -> None:
         assert shown(pilot.app).splitlines()[0].endswith("…")
 
 
+async def test_where_there_is_little_room_the_name_gives_way_to_its_brief_hint() -> None:
+    choices = Choices()
+    async with Frame(choices).run_test(size=(30, 5)) as pilot:
+        choices.show(
+            [Choice("a", "provider/" + "x" * 50, "a long hint", brief="$3/$15"), Choice("b", "y", "z")]
+        )
+        await pilot.pause()
+        lines = shown(pilot.app).splitlines()
+        assert lines[0].endswith("…  $3/$15") and "provider/xx" in lines[0]
+
+
 def test_every_word_has_to_be_there_in_any_order() -> None:
     rows = [Choice("a", "claude opus", "no key"), Choice("b", "claude haiku"), Choice("c", "opus local")]
     assert [row.id for row in narrowed("opus CLAUDE", rows)] == ["a"]

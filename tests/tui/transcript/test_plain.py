@@ -8,7 +8,7 @@ from kcode.tui.transcript.blocks import view_of
 from kcode.tui.transcript.plain import can_unfold, headed, text_of
 
 FOREIGN = st.text(st.characters() | st.sampled_from("\x1b[]31m;\x07\r\n\t\u202e\u200b"), max_size=40)
-STATES: list[State] = ["writing", "waiting", "asking", "running", "ok", "failed"]
+STATES: list[State] = ["writing", "waiting", "asking", "running", "ok", "failed", "stopped"]
 
 
 @st.composite
@@ -53,7 +53,7 @@ def test_every_line_of_a_block_is_printable_and_fits(block: Block, is_unfolded: 
 @pytest.mark.parametrize("state", STATES)
 def test_a_call_can_be_unfolded_when_it_is_done(state: State) -> None:
     call = Call(key=0, name="shell", title="x", state=state, result="y")
-    assert can_unfold(call) == (state in ("ok", "failed"))
+    assert can_unfold(call) == (state in ("ok", "failed", "stopped"))
 
 
 def test_the_text_of_a_call_has_all_that_it_changed() -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kcode.agent.loop import NOT_FINISHED
 from kcode.events import (
     Answered,
     ApprovalAsked,
@@ -151,6 +152,10 @@ def test_a_call_goes_from_waiting_to_its_result() -> None:
     )
     assert (done.state, done.output, done.result) == ("ok", "", "a")
     assert one_call(added(ToolResult(call_id="c", text="no", ok=False))).state == "failed"
+
+
+def test_a_call_that_was_cut_short_did_not_fail() -> None:
+    assert one_call(added(ToolResult(call_id="c", text=NOT_FINISHED, ok=False))).state == "stopped"
 
 
 def test_a_call_knows_how_long_it_took_if_somebody_said_when_it_was() -> None:

@@ -505,3 +505,28 @@ async def test_few_widgets_whatever_happens(host: Hosted) -> None:
     await host.text()
     widgets = [node for node in host.pilot.app.screen.walk_children() if isinstance(node, Widget)]
     assert len(widgets) < 150
+
+
+async def test_what_a_call_has_said_is_set_apart_from_the_next_call(host: Hosted) -> None:
+    screen = await host.show(
+        calls("shell", "read", "list"),
+        started("shell", "Run make"),
+        result("shell", "made"),
+        started("read", "Read a.py"),
+        result("read", "text"),
+        started("list", "List src"),
+        result("list", "text"),
+    )
+    lines = [line.strip() for line in screen.split("\n")]
+    assert lines == ["✓ Run make", "│ made", "", "✓ Read a.py", "✓ List src"]
+
+
+async def test_the_first_line_keeps_away_from_what_is_above(host: Hosted) -> None:
+    await host.show(Noticed(task=MAIN, text="One thing first."))
+    assert shown(host.pilot.app).split("\n")[:2] == ["", " · One thing first."]
+
+
+async def test_prose_stays_readable_on_a_wide_screen() -> None:
+    async with hosted(width=200, height=20) as host:
+        await host.show(added(Prompt(text="word " * 100)), added(Reply(text="word " * 100)))
+        assert max(map(len, await host.rows())) <= 112
