@@ -7,6 +7,7 @@ import asyncio
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 from kcode.agent.permissions import Permissions
 from kcode.errors import NeedsApproval, ToolError
@@ -57,12 +58,21 @@ class Approvals:
                 return
             reason = CHANGED
 
-    async def question(self, text: str, choices: tuple[str, ...], task: str, tell: Listener) -> str:
+    async def question(
+        self,
+        text: str,
+        choices: tuple[str, ...],
+        task: str,
+        tell: Listener,
+        by: Literal["model", "kcode"] = "model",
+    ) -> str:
         """The user's answer in words. ToolError, for the model, when nobody is there."""
         if not self.someone_answers:
             raise ToolError(NOBODY)
         return (
-            await self._answer(QuestionAsked(task=task, id=self._id(), text=text, choices=choices), tell)
+            await self._answer(
+                QuestionAsked(task=task, id=self._id(), text=text, choices=choices, by=by), tell
+            )
         ).answer
 
     def answer(self, id: str, answer: str, words: str = "") -> bool:

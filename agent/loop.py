@@ -5,7 +5,6 @@ import itertools
 import logging
 from collections.abc import Coroutine, Iterable
 
-from kcode.agent import prompt
 from kcode.agent.task import Task
 from kcode.errors import (
     KcodeError,
@@ -56,7 +55,7 @@ async def run(task: Task) -> str:
     try:
         turns = cuts = 0
         while True:
-            hear_the_user(task)
+            task.hear_the_user()
             if turns == task.turns:
                 raise TurnLimit(
                     f"Stopped after {turns} steps, the limit. Go on with `kcode -c`, or raise --max-turns."
@@ -71,10 +70,10 @@ async def run(task: Task) -> str:
             if reply.calls:
                 await perform(task, reply)
             elif reply.stop == "length":
-                task.tell(MessageAdded(task=task.id, message=Prompt(text=CUT_OFF)))
+                task.tell(MessageAdded(task=task.id, message=Prompt(text=CUT_OFF, by="kcode")))
             elif reply.stop == "refused":
                 raise ProviderError("refused", REFUSED)
-            elif not task.inbox:
+            elif not (task.inbox or task.afterwards):
                 heed_cancel()
                 outcome, words = "done", reply.text
                 return words
@@ -86,12 +85,6 @@ async def run(task: Task) -> str:
         raise
     finally:
         task.tell(TaskEnded(task=task.id, outcome=outcome, text=words))
-
-
-def hear_the_user(task: Task) -> None:
-    """What was said meanwhile comes between two steps: a call and its result stay together."""
-    while task.inbox:
-        task.tell(MessageAdded(task=task.id, message=task.inbox.popleft()))
 
 
 async def ask(task: Task) -> Reply:
@@ -110,8 +103,7 @@ async def make_room(task: Task) -> None:
     said = task.conversation
     request = task.request()
     written = await task.client.ask(summary.request(request, said.messages), _only_money(task))
-    standing = f"{prompt.place(task.workspace.root)}\n{prompt.mode_text(task.mode)}"
-    text = summary.assembled(written.text, said.messages, said.todos, standing)
+    text = summary.assembled(written.text, said.messages, said.todos, task.standing())
     kept = summary.kept(said.messages)
     before, after = (task.client.estimate(r) for r in (request, summary.shortened(request, text, kept)))
     task.tell(Condensed(task=task.id, summary=text, kept=kept, before=before, after=after))
@@ -147,7 +139,8 @@ async def listen(task: Task) -> Reply:
 
 
 async def perform(task: Task, reply: Reply) -> None:
-    """Answer every call: readers side by side, all else one by one. None is left without its result."""
+    """Answer every call: readers side by side, tasks for others side by side, all else one by one. None is left
+    without its result."""
     waiting = {call.id: call for call in reply.calls}
     cut = reply.calls[-1].id if reply.stop == "length" else None
 
@@ -165,15 +158,15 @@ async def perform(task: Task, reply: Reply) -> None:
 
     try:
         heed_cancel()
-        for side_by_side, batch in itertools.groupby(reply.calls, key=task.tools.only_reads):
-            if side_by_side:
+        for beside, batch in itertools.groupby(reply.calls, key=task.tools.beside):
+            if beside:
                 await together(answer(call) for call in batch)
             else:
                 for call in batch:
                     await answer(call)
     finally:
         for call in tuple(waiting.values()):
-            settle(call, Output(text=NOT_FINISHED, ok=False))
+            settle(call, Output(text=task.unfinished(call.id), ok=False))
 
 
 async def attempt(task: Task, call: ToolCall) -> Output:

@@ -72,7 +72,7 @@ class Permissions:
                 return max((one.decision for one in judged), key=lambda one: STRICTNESS[one.verdict])
             case "read" | "edit" as group:
                 return self._file(tool.name, group, tool.target() or ".", workspace)
-            case "delegate" | "outside" as group:
+            case "delegate" | "outside" | "switch" as group:
                 return self._other(tool.name, group, tool.target())
 
     def explain(self, command: str, workspace: Workspace, tool: str = "shell") -> tuple[Judged, ...]:
@@ -140,7 +140,7 @@ class Permissions:
             return Decision("ask", f"the rule {asked.text}")
         if allowed := first(self._allow):
             return Decision("allow", f"the rule {allowed.text}")
-        if group == "delegate" or self.mode == "auto" or (tool, target) in self._granted:
+        if group in ("delegate", "switch") or self.mode == "auto" or (tool, target) in self._granted:
             return Decision("allow", self.mode)
         return Decision("ask", "it reaches out of the workspace")
 

@@ -4,6 +4,7 @@ The first two are the same bytes for all modes and tasks; whatever changes goes 
 """
 
 import platform
+from collections.abc import Iterable
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -36,8 +37,12 @@ def today() -> str:
     return f"Date: {date.today().isoformat()}"
 
 
-def mode_text(mode: Mode) -> str:
-    return f"Mode: {mode.title}. {mode.prompt}"
+def mode_text(mode: Mode, modes: Iterable[Mode] = ()) -> str:
+    """Who the model is now. `{modes}` in its prompt stands for the list of the others."""
+    others = (
+        f"- {one.name}: {one.when_to_use}" for one in modes if one.name != mode.name and one.when_to_use
+    )
+    return f"Mode: {mode.title}. {mode.prompt.replace('{modes}', chr(10).join(others))}"
 
 
 def open_todos(todos: tuple[Todo, ...]) -> str:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kcode import __version__
-from kcode.agent import loop, prompt
-from kcode.agent.approvals import Approvals
+from kcode.agent import handover, loop, prompt
 from kcode.agent.permissions import Permissions
-from kcode.agent.task import Conversation, Task
+from kcode.agent.task import Task
+from kcode.agent.tree import Equipment, Place, Tree
 from kcode.errors import BadInput, ToolError
 from kcode.events import (
     MAIN,
@@ -23,19 +23,16 @@ from kcode.events import (
     Event,
     Listener,
     MessageAdded,
-    ModeChanged,
     Noticed,
-    OutputArrived,
     SessionNamed,
     SessionStarted,
     TaskStarted,
     ToolStarted,
 )
-from kcode.llm.client import Client
 from kcode.messages import Image, Prompt, ToolCall, ToolResult
+from kcode.modes.choice import Models
 from kcode.modes.mode import Mode, mode_named
-from kcode.processes.jobs import Jobs
-from kcode.tools.tool import Output, Toolbox, Workspace
+from kcode.tools.tool import Assignment, Output
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -44,18 +41,19 @@ LITTLE = 4
 """Messages that are not worth a summary."""
 
 
-@dataclass(frozen=True, slots=True)
-class Equipment:
-    """What a session works with; made once by the front end's door."""
+@dataclass(slots=True)
+class Company:
+    """The other modes and models, for the tools of one task."""
 
-    client: Client
-    tools: Toolbox
-    modes: dict[str, Mode]
-    approvals: Approvals
-    turns: int | None
-    output_tokens: int
-    command_limit: float
-    command_silence: float
+    task: Task
+    tree: Tree
+    models: Models
+
+    async def delegate(self, assignment: Assignment, call_id: str) -> Output:
+        return await self.tree.delegate(self.task, assignment, call_id)
+
+    async def switch(self, mode: str, reason: str, plan: str) -> str:
+        return await handover.switch(self.task, self.models, mode, reason, plan)
 
 
 class Session:
@@ -76,14 +74,14 @@ class Session:
         self._listeners: list[Listener] = []
         self._running: set[asyncio.Task[Any]] = set()
         """The model's work, and commands of the user's own beside it."""
+        self._is_at_work = False
         self._overheard: list[str] = []
-        self._place_told = False
-        self._mode_told: str | None = None
         self.past = tuple(past)
-        self.task = self._main_task(overflow, tuple(also))
+        place = Place(id, root, overflow, tuple(also))
+        self.tree = Tree(place, equipment, prompt.system_prompt(), self._hear, self._company)
         for event in self.past:
-            if event.task == MAIN:
-                self.task.conversation.add(event)
+            self.tree.recall(event)
+        self.task = self.tree.begin()
 
     # What a front end may do
 
@@ -108,9 +106,7 @@ class Session:
         if not said.model:  # killed between the two, a session has begun without its task
             tell(TaskStarted(task=MAIN, parent=None, mode=mode, model=model, effort=effort, project=project))
         else:
-            for id in said.unanswered():
-                result = ToolResult(call_id=id, ok=False, text=loop.NOT_FINISHED)
-                tell(MessageAdded(task=MAIN, message=result))
+            self.tree.answer_calls(self.task)
             self.switch(mode, model, effort)
         if budget != said.budget:
             tell(BudgetSet(task=MAIN, micro_dollars=budget))
@@ -120,21 +116,31 @@ class Session:
         await self.say(text, images)
         return await self.work()
 
-    async def say(self, text: str, images: Sequence[Image] = ()) -> None:
-        """Queue it: the model hears it before its next step."""
-        self.task.inbox.append(Prompt(text=text, notes=await self._notes(), images=tuple(images)))
+    async def say(self, text: str, images: Sequence[Image] = (), task: str = MAIN) -> None:
+        """Queue it: the model hears it before its next step. BadInput when a subtask is not at work."""
+        if task == MAIN:
+            heard = self.task
+            notes = await self._notes()
+        else:
+            heard, notes = self.tree.at_work(task), ""
+        heard.inbox.append(Prompt(text=text, notes=notes, images=tuple(images)))
 
     async def work(self) -> str:
-        """Go on with what is open. BadInput when nothing is."""
+        """Go on with what is open. BadInput when nothing is, and while it is being worked on."""
+        if self._is_at_work:
+            raise BadInput("The model is at work: it hears what you say before its next step.")
         if self.task.conversation.is_at_rest and not self.task.inbox:
             raise BadInput("The last task is finished, there is nothing to go on with. Say what to do next.")
-        return await self._run(loop.run(self.task))
+        self._is_at_work = True
+        try:
+            return await self._run(loop.run(self.task))
+        finally:
+            self._is_at_work = False
 
     def take_back(self) -> Prompt | None:
         """The newest message that the model was not told yet, unsaid; None when it heard them all."""
         if not self.task.inbox:
             return None
-        self._place_told, self._mode_told = False, None  # its notes are unsaid, too
         return self.task.inbox.pop()
 
     async def command(self, command: str) -> None:
@@ -185,8 +191,11 @@ class Session:
         """What lists call the session."""
         self.task.tell(SessionNamed(task=MAIN, name=name))
 
-    def cancel(self) -> bool:
-        """Stop all at once. Whether there was something to stop; `work` then raises CancelledError."""
+    def cancel(self, task: str = MAIN) -> bool:
+        """Stop all at once, or a subtask and those below it, of which the model that gave it then hears what there is.
+        Whether there was something to stop; of all, `work` then raises CancelledError."""
+        if task != MAIN:
+            return self.tree.cancel(task)
         stopped = [task.cancel() for task in self._running]  # each of them, not up to the first
         return any(stopped)
 
@@ -195,15 +204,17 @@ class Session:
         return self._equipment.approvals.answer(id, answer, words)
 
     def switch(self, mode: str, model: str, effort: Effort | None = None) -> None:
-        """Another mode, model or effort from the next request on."""
+        """Another mode, model or effort from the next request on; the mode keeps the model in this session."""
+        self.task.switch(mode, model, effort)
+
+    def pick(self, mode: str, model: str, effort: Effort | None = None) -> None:
+        """The model of a mode, for this session and from the next request on, whoever works in the mode."""
         self._mode_named(mode)
-        said = self.task.conversation
-        if (mode, model, effort) != (said.mode, said.model, said.effort):
-            self.task.tell(ModeChanged(task=MAIN, mode=mode, model=model, effort=effort))
+        self._equipment.models.pick(mode, model, effort)
 
     async def close(self) -> None:
         """End what still runs in the background."""
-        await self.task.workspace.jobs.close()
+        await self.tree.close()
 
     async def _run(self, work: Coroutine[Any, Any, T]) -> T:
         """To its end, or until `cancel`."""
@@ -216,40 +227,8 @@ class Session:
 
     # What it is made of
 
-    def _main_task(self, overflow: Path, also: tuple[Path, ...]) -> Task:
-        equipment = self._equipment
-        return Task(
-            id=MAIN,
-            session=self.id,
-            conversation=Conversation(),
-            client=equipment.client,
-            tools=equipment.tools,
-            workspace=self._workspace(overflow, also),
-            approvals=equipment.approvals,
-            mode_named=self._mode_named,
-            system=prompt.system_prompt(),
-            hear=self._hear,
-            turns=equipment.turns,
-            output_tokens=equipment.output_tokens,
-        )
-
-    def _workspace(self, overflow: Path, also: tuple[Path, ...]) -> Workspace:
-        async def ask_user(question: str, choices: tuple[str, ...]) -> str:
-            return await self._equipment.approvals.question(question, choices, MAIN, self.task.tell)
-
-        def show_output(call_id: str, text: str) -> None:
-            self._hear(OutputArrived(task=MAIN, call_id=call_id, text=text))
-
-        return Workspace(
-            root=self.root,
-            also=also,
-            overflow=overflow,
-            ask_user=ask_user,
-            show_output=show_output,
-            jobs=Jobs(),
-            command_limit=self._equipment.command_limit,
-            command_silence=self._equipment.command_silence,
-        )
+    def _company(self, task: Task) -> Company:
+        return Company(task, self.tree, self._equipment.models)
 
     def _mode_named(self, name: str) -> Mode:
         return mode_named(self._equipment.modes, name)
@@ -257,11 +236,7 @@ class Session:
     async def _notes(self) -> str:
         """The state of things, as far as the model does not know it yet."""
         said = self.task.conversation
-        parts = [] if self._place_told else [prompt.place(self.root)]
-        parts += [prompt.today(), await prompt.git_state(self.root), prompt.open_todos(said.todos)]
-        if self._mode_told != said.mode:
-            parts.append(prompt.mode_text(self.task.mode))
-        self._place_told, self._mode_told = True, said.mode
+        parts = [prompt.today(), await prompt.git_state(self.root), prompt.open_todos(said.todos)]
         parts += self._overheard
         self._overheard = []
         return "\n".join(part for part in parts if part)

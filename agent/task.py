@@ -4,11 +4,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from kcode.agent import prompt
 from kcode.agent.approvals import Approvals
 from kcode.events import BudgetSet, Condensed, Effort, Event, Listener, MessageAdded, ModeChanged, TaskStarted
 from kcode.llm.client import Client
 from kcode.llm.request import Request
 from kcode.messages import Message, Prompt, Todo, ToolResult
+from kcode.modes.choice import Models
 from kcode.modes.mode import Mode
 from kcode.tools.tool import Toolbox, Workspace
 
@@ -24,6 +26,8 @@ class Conversation:
     project: str = ""
     budget: int | None = None
     """Micro-dollars; None: no limit."""
+    mode_told: str = ""
+    """The mode whose text the model knows; "": it was told nothing yet."""
     messages: list[Message] = field(default_factory=list)
     todos: tuple[Todo, ...] = ()
 
@@ -32,6 +36,7 @@ class Conversation:
             case TaskStarted():
                 self.mode, self.model, self.effort = event.mode, event.model, event.effort
                 self.parent, self.project = event.parent, event.project
+                self.todos, self.budget = event.todos, event.budget
             case ModeChanged():
                 self.mode, self.model, self.effort = event.mode, event.model, event.effort
             case BudgetSet():
@@ -40,9 +45,12 @@ class Conversation:
                 self.messages.append(event.message)
                 if isinstance(event.message, ToolResult) and event.message.todos is not None:
                     self.todos = event.message.todos
+                if isinstance(event.message, Prompt) and event.message.mode:
+                    self.mode_told = event.message.mode
             case Condensed():
                 kept = self.messages[len(self.messages) - event.kept :]
-                self.messages = [Prompt(text=event.summary), *kept]
+                self.messages = [Prompt(text=event.summary, by="kcode"), *kept]
+                self.mode_told = self.mode
             case _:
                 pass
 
@@ -78,14 +86,22 @@ class Task:
     tools: Toolbox
     workspace: Workspace
     approvals: Approvals
+    models: Models
     mode_named: Callable[[str], Mode]
+    mode_text: Callable[[Mode], str]
+    """What the model is told of a mode."""
     system: str
     hear: Listener
     turns: int | None
     """Steps per prompt; None: no limit."""
     output_tokens: int
+    unfinished: Callable[[str], str]
+    """What the model hears of its call, by id, that was stopped."""
+    parent: "Task | None" = None
     inbox: deque[Prompt] = field(default_factory=deque)
     """What the user said and the model has not been told yet."""
+    afterwards: deque[Event] = field(default_factory=deque)
+    """What happens when the step is over: not between a call and its result."""
 
     def tell(self, event: Event) -> None:
         """The one way in which anything happens: the conversation takes it, then everybody hears it."""
@@ -95,6 +111,41 @@ class Task:
     @property
     def mode(self) -> Mode:
         return self.mode_named(self.conversation.mode)
+
+    def switch(self, mode: str, model: str, effort: Effort | None = None) -> None:
+        """Another mode, model or effort from the next request on; the mode keeps the model in this session."""
+        self.mode_named(mode)
+        self.models.pick(mode, model, effort)
+        self._change(mode, model, effort)
+
+    def _change(self, mode: str, model: str, effort: Effort | None) -> None:
+        said = self.conversation
+        if (mode, model, effort) != (said.mode, said.model, said.effort):
+            self.tell(ModeChanged(task=self.id, mode=mode, model=model, effort=effort))
+
+    def hear_the_user(self) -> None:
+        """What was said meanwhile, and what else has to wait for the end of a step; which model speaks next."""
+        while self.afterwards:
+            self.tell(self.afterwards.popleft())
+        choice = self.models.for_mode(self.conversation.mode)
+        self._change(self.conversation.mode, choice.model, choice.effort)
+        while self.inbox:
+            self._add(self.inbox.popleft())
+        if self.conversation.mode_told != self.conversation.mode:
+            self._add(Prompt(text="", by="kcode"))
+
+    def _add(self, said: Prompt) -> None:
+        """With the place and the mode, as far as the model was not told of them."""
+        before = self.conversation.mode_told
+        place = () if before else (prompt.place(self.workspace.root),)
+        mode = () if before == self.mode.name else (self.mode_text(self.mode),)
+        notes = "\n".join(note for note in (*place, said.notes, *mode) if note)
+        message = said.model_copy(update={"notes": notes, "mode": self.mode.name if mode else ""})
+        self.tell(MessageAdded(task=self.id, message=message))
+
+    def standing(self, mode: Mode | None = None) -> str:
+        """What the prompts said that holds when they are gone, in this mode or the present one."""
+        return f"{prompt.place(self.workspace.root)}\n{self.mode_text(mode or self.mode)}"
 
     def request(self) -> Request:
         """The next request: the same system prompt and tools for every mode, so that the provider's cache holds."""

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, TypeAdapter
 
-from kcode.messages import Message, Record, Usage
+from kcode.messages import Message, Record, Todo, Usage
 
 Effort = Literal["low", "medium", "high", "max"]
 Purpose = Literal["chat", "title", "enhance", "condense", "keepalive", "memory"]
@@ -18,7 +18,7 @@ SpendState = Literal["settled", "estimated", "failed"]
 
 
 MAIN = "main"
-"""Id of the task that the user talks to."""
+"""Id of the task that the user talks to. Its subtasks are `1`, `2`, ..., those of `1` are `1.1`, `1.2`, ..."""
 USER = "user"
 """In place of a task's id, for what the user does without a model."""
 
@@ -61,6 +61,16 @@ class TaskStarted(BaseEvent):
     effort: Effort | None = None
     project: str
     """The project block (rules), as it is sent with every request of the task: taken once."""
+    title: str = ""
+    """What the task is about, in a few words; "" for the user's own."""
+    call_id: str = ""
+    """The parent's call that began it."""
+    folder: str = ""
+    """The worktree of its own that it works in; "": the session's folder."""
+    todos: tuple[Todo, ...] = ()
+    """What it was given to do."""
+    budget: int | None = None
+    """Micro-dollars that the task and its subtasks may cost; None: no limit of its own."""
 
 
 class TaskEnded(BaseEvent):
@@ -132,6 +142,8 @@ class QuestionAsked(BaseEvent):
     id: str
     text: str
     choices: tuple[str, ...] = ()
+    by: Literal["model", "kcode"] = "model"
+    """Whose question it is."""
 
 
 class Answered(BaseEvent):

@@ -77,6 +77,10 @@ class Prompt(Record):
     notes: str = ""
     """The state of things when it was said (date, mode, git, todos): sent and stored with it, never rewritten."""
     images: tuple[Image, ...] = ()
+    by: Literal["user", "kcode"] = "user"
+    """Whose words the text is."""
+    mode: str = ""
+    """Name of the mode that the notes tell of; "": of none."""
 
 
 class Reply(Record):

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_origin
+from typing import Any, ClassVar, Literal, Protocol, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -23,8 +23,8 @@ from kcode.messages import Change, Image, Record, Todo, ToolCall
 from kcode.processes.jobs import Jobs
 from kcode.visible import escaped
 
-Group = Literal["read", "edit", "command", "delegate", "outside"]
-"""What modes and permissions speak about."""
+Group = Literal["read", "edit", "command", "delegate", "outside", "switch"]
+"""What modes and permissions speak about. `switch` hands over to another mode, which every mode may ask for."""
 
 
 WANTED = {"type", "description", "items", "enum", "anyOf"}
@@ -39,6 +39,47 @@ class Output(Record):
     images: tuple[Image, ...] = ()
     changes: tuple[Change, ...] = ()
     todos: tuple[Todo, ...] | None = None
+
+
+class Assignment(Record):
+    """A task for another model."""
+
+    mode: str
+    message: str
+    """The whole task: it hears nothing else of the conversation."""
+    files: tuple[str, ...] = ()
+    """Paths whose text it is given."""
+    todos: tuple[str, ...] = ()
+    expected: str = ""
+    """What its result must hold."""
+    budget: int | None = None
+    """Micro-dollars."""
+    resume: str = ""
+    """Id of the earlier task that is to go on; "": a new one."""
+
+
+class Others(Protocol):
+    """The other modes and models, for the tools that call on them."""
+
+    async def delegate(self, assignment: Assignment, call_id: str) -> Output:
+        """What came of it, whatever came of it. ToolError when it cannot begin."""
+
+    async def switch(self, mode: str, reason: str, plan: str) -> str:
+        """Hand this conversation over to another mode, if the user agrees; `plan`: path of the file that holds all
+        that it must know. What came of it; ToolError when it stays as it is."""
+
+
+class Nobody:
+    """For a tool that is run without a session."""
+
+    async def delegate(self, assignment: Assignment, call_id: str) -> Output:
+        raise ToolError(NOBODY)
+
+    async def switch(self, mode: str, reason: str, plan: str) -> str:
+        raise ToolError(NOBODY)
+
+
+NOBODY = "There is no session here: work alone."
 
 
 @dataclass(slots=True)
@@ -61,6 +102,7 @@ class Workspace:
     """Seconds that a command may take in the foreground."""
     command_silence: float
     """Seconds that it may be silent, unless the model has named a time."""
+    others: Others = field(default_factory=Nobody)
     seen: dict[Path, str] = field(default_factory=dict)
     """Files that the model has read or written -> hash of the bytes it knows."""
     told: dict[tuple[object, ...], str] = field(default_factory=dict)
@@ -174,9 +216,11 @@ class Toolbox(dict[str, type[Tool]]):
             faults = (f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
             raise ToolError(f"Wrong arguments for {call.name}: {'; '.join(faults)}") from None
 
-    def only_reads(self, call: ToolCall) -> bool:
-        """Whether the call can run beside others: a known tool that changes nothing."""
-        return call.name in self and self[call.name].group == "read"
+    def beside(self, call: ToolCall) -> Literal["read", "delegate"] | None:
+        """With which of its neighbours the call can run side by side: calls that change nothing, and tasks for
+        others; None: by itself."""
+        group = self[call.name].group if call.name in self else None
+        return group if group in ("read", "delegate") else None
 
 
 @cache

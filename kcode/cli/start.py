@@ -11,8 +11,10 @@ from kcode import paths, settings, trust
 from kcode.agent.approvals import Approvals
 from kcode.agent.permissions import Permissions
 from kcode.agent.prompt import project_block
-from kcode.agent.session import Equipment, Session
+from kcode.agent.session import Session
 from kcode.agent.task import Conversation
+from kcode.agent.tree import Equipment
+from kcode.agent.worktrees import Worktrees
 from kcode.cli import bug
 from kcode.cli.options import RunOptions
 from kcode.errors import BadInput
@@ -79,6 +81,9 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
             client=Client(chosen, catalog, ledger),
             tools=installed_tools(),
             modes=modes,
+            models=models,
+            delegation=chosen.delegate,
+            worktrees=Worktrees(chosen.worktrees),
             approvals=Approvals(Permissions(chosen.permissions, yolo=options.yolo), someone_answers),
             turns=chosen.limits.turns,
             output_tokens=chosen.limits.output_tokens,

@@ -147,4 +147,4 @@ async def test_a_message_that_was_not_heard_yet_can_be_taken_back(repository: Pa
 def test_a_condensed_conversation_keeps_what_the_event_says() -> None:
     said = Conversation(messages=[Prompt(text="a"), Reply(text="b"), Prompt(text="c"), Reply(text="d")])
     said.add(Condensed(task="main", summary="short", kept=1, before=9, after=3))
-    assert said.messages == [Prompt(text="short"), Reply(text="d")]
+    assert said.messages == [Prompt(text="short", by="kcode"), Reply(text="d")]
