@@ -3,10 +3,11 @@
 import csv
 import io
 import json
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ from kcode.spend.row import Row
 from kcode.spend.table import table
 from kcode.spend.total import Total
 
-By = Literal["model", "mode", "task", "day", "month", "repo", "purpose", "session"]
+By = Literal["model", "mode", "task", "day", "month", "repo", "purpose", "session", "tool"]
 
 NAMES: dict[By, Callable[[Row], str]] = {
     "model": lambda row: row.model,
@@ -25,9 +26,10 @@ NAMES: dict[By, Callable[[Row], str]] = {
     "task": lambda row: f"{row.session} {row.task}",
     "day": lambda row: f"{datetime.fromtimestamp(row.started):%Y-%m-%d}",
     "month": lambda row: f"{datetime.fromtimestamp(row.started):%Y-%m}",
-    "repo": lambda row: _short(row.repository) or "(no repository)",
+    "repo": lambda row: short(row.repository) or "(no repository)",
     "purpose": lambda row: row.purpose,
     "session": lambda row: row.session,
+    "tool": lambda row: row.reads or "",
 }
 IN_ORDER_OF_TIME: frozenset[By] = frozenset({"day", "month"})
 BAR = 10
@@ -42,13 +44,38 @@ class Group:
 def grouped(rows: Iterable[Row], by: By) -> list[Group]:
     """Days and months in their order, all else with the dearest first. Requests under way are not in it."""
     parts: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in rows:
+    for row in by_tool(rows) if by == "tool" else rows:
         if row.state != "reserved":
             parts[NAMES[by](row)].append(row)
     groups = [Group(name, total_of(part)) for name, part in parts.items()]
     if by in IN_ORDER_OF_TIME:
         return sorted(groups, key=lambda group: group.name)
     return sorted(groups, key=lambda group: (-group.total.micro_dollars, -group.total.requests, group.name))
+
+
+def by_tool(rows: Iterable[Row]) -> Iterator[Row]:
+    """Each request as a part for each tool whose results it was the first to read, a share for each result: what they
+    cost when they came, not their rent afterwards. `prompt` is the user's own words."""
+    for row in rows:
+        results = Counter((row.reads or f"({row.purpose})").split(","))
+        for tool, part in zip(results, _parts(row, list(results.values())), strict=True):
+            yield replace(part, reads=tool)
+
+
+def _parts(row: Row, weights: Sequence[int]) -> Iterator[Row]:
+    """The request divided by the weights; nothing gets lost by rounding."""
+    whole, so_far = sum(weights), 0
+    for weight in weights:
+        share = partial(_between, so_far, so_far + weight, whole)
+        so_far += weight
+        usage = Usage(**{name: share(count) for name, count in row.usage})
+        charged = None if row.charged is None else share(row.charged)
+        calculated = None if row.calculated is None else share(row.calculated)
+        yield replace(row, usage=usage, charged=charged, calculated=calculated)
+
+
+def _between(start: int, end: int, whole: int, amount: int) -> int:
+    return amount * end // whole - amount * start // whole
 
 
 def total_of(rows: Iterable[Row]) -> Total:
@@ -150,6 +177,6 @@ def _data(total: Total) -> dict[str, Any]:
     }
 
 
-def _short(path: str) -> str:
+def short(path: str) -> str:
     home = str(Path.home())
     return "~" + path.removeprefix(home) if path == home or path.startswith(home + "/") else path

@@ -91,3 +91,22 @@ print(code, *({{"litellm", "textual", "rich", "openai", "asyncio"}} & set(sys.mo
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert done.stderr.splitlines()[-1] == "0"
+
+
+@pytest.mark.usefixtures("ledger")
+def test_what_another_model_had_cost_is_told_and_an_unknown_price_is_refused(kcode_home: Path) -> None:
+    told = spend("--what-if", "anthropic/claude-sonnet-5-5").output
+    assert told.startswith("With anthropic/claude-sonnet-5-5 (litellm ")
+    assert "Exact for 0 of 3 requests" in told
+    assert (
+        json.loads(spend("--what-if", "anthropic/claude-sonnet-5-5", "--json").output)["total"]["requests"]
+        == 3
+    )
+    with pytest.raises(BadInput, match=r'\[prices."openai/gpt-99"\] in the settings'):
+        spend("--what-if", "openai/gpt-99")
+
+
+@pytest.mark.usefixtures("ledger")
+def test_what_comes_is_told_only_with_a_basis() -> None:
+    assert spend("--forecast").output.startswith("A prompt here: no basis yet (0 done here; 5 are wanted).")
+    assert spend("--here").output == "Nothing was spent in that time.\n"

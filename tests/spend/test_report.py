@@ -1,43 +1,11 @@
 import csv
 import json
-from datetime import datetime
 from pathlib import Path
 
 from kcode.messages import Usage
 from kcode.spend import report
-from kcode.spend.row import Row, State
 from kcode.spend.table import table
-
-
-def row(
-    charged: int | None = 1000,
-    *,
-    model: str = "anthropic/claude-sonnet-5-5",
-    mode: str = "code",
-    day: str = "2026-11-20",
-    root: str = "",
-    state: State = "settled",
-    calculated: int | None = None,
-    usage: Usage | None = None,
-) -> Row:
-    return Row(
-        id="1",
-        session="s1",
-        task="main",
-        mode=mode,
-        model=model,
-        provider=model.partition("/")[0],
-        purpose="chat",
-        root=root,
-        repository=root,
-        reads=None,
-        parent=None,
-        state=state,
-        usage=usage or Usage(fresh=100, cached=300, output=50),
-        charged=charged,
-        calculated=charged if calculated is None else calculated,
-        started=datetime.fromisoformat(f"{day}T12:00").timestamp(),
-    )
+from tests.spend.rows import row
 
 
 def test_a_table_shows_the_dearest_first_with_its_share() -> None:
@@ -114,3 +82,27 @@ def test_nothing_is_a_table_with_a_sum_of_nothing() -> None:
 def test_a_table_is_as_wide_as_its_cells() -> None:
     assert table([["a", "1", "x"], ["bbb", "22", ""]]) == ["a     1  x", "bbb  22"]
     assert table([]) == []
+
+
+def test_what_a_tool_brought_is_paid_by_the_request_that_reads_it_first() -> None:
+    rows = [
+        row(1000, reads="prompt"),
+        row(1000, reads="read,read,shell", usage=Usage(fresh=100, output=10)),
+        row(500, reads="", purpose="title"),
+        row(70, reads=None),
+    ]
+    groups = {group.name: group.total for group in report.grouped(rows, "tool")}
+    assert {name: total.micro_dollars for name, total in groups.items()} == {
+        "prompt": 1000,
+        "read": 666,
+        "shell": 334,
+        "(title)": 500,
+        "(chat)": 70,
+    }
+    assert groups["read"].usage == Usage(fresh=66, output=6)
+    assert sum(total.micro_dollars for total in groups.values()) == report.total_of(rows).micro_dollars
+
+
+def test_tasks_of_two_sessions_are_two() -> None:
+    rows = [row(session="a"), row(session="b"), row(session="b", task="1")]
+    assert [group.name for group in report.grouped(rows, "task")] == ["a main", "b 1", "b main"]
