@@ -121,6 +121,25 @@ class Memory(Section):
     `kcode memory update`."""
 
 
+class Sandbox(Section):
+    """What commands can reach."""
+
+    mode: Literal["auto", "on", "off"] = "auto"
+    """`auto`: commands that nobody approved (permission mode `auto`) run in one; `on`: all do."""
+    network: bool = False
+    writable: tuple[str, ...] = ()
+    """Folders besides the workspace."""
+    hidden: tuple[str, ...] = ()
+    """Files and folders besides those where keys usually are."""
+
+
+class Environment(Section):
+    """Variables that commands get although their names look secret, and those that they do not get."""
+
+    keep: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+
+
 class Settings(Section):
     models: dict[str, str] = {}
     """Mode -> `provider/model`; `default` for every other mode, `small` for titles and summaries."""
@@ -130,6 +149,8 @@ class Settings(Section):
     providers: dict[str, Provider] = {}
     prices: dict[str, Price] = {}
     permissions: Permissions = Permissions()
+    sandbox: Sandbox = Sandbox()
+    environment: Environment = Environment()
     retry: Retry = Retry()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()

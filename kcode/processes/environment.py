@@ -32,8 +32,10 @@ QUIET = {
 def clean_environment(
     extra: dict[str, str] | None = None, *, keep: Iterable[str] = (), drop: Iterable[str] = ()
 ) -> dict[str, str]:
-    """kcode's own less what looks like a secret and `drop`; `keep` stays, whatever it looks like."""
+    """kcode's own less what looks like a secret and `drop`; `keep` stays, whatever it looks like. A program of the
+    folder itself is never on its PATH."""
     kept, dropped = (HARMLESS | set(keep)) - set(drop), MISLEADING | set(drop)
+    path = os.pathsep.join(entry for entry in os.get_exec_path() if Path(entry).is_absolute())
     return (
         {
             name: value
@@ -41,6 +43,7 @@ def clean_environment(
             if name in kept or (name not in dropped and not SECRET.search(name))
         }
         | QUIET
+        | {"PATH": path}
         | (extra or {})
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from kcode.errors import ToolError
 from kcode.processes.heard import Heard, Screen
 from kcode.processes.process import CANCEL_GRACE, Process, start
+from kcode.processes.sandbox import PLAIN, Surroundings
 
 RUNNING = 8
 """How many may run at once."""
@@ -42,13 +43,20 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._started = 0
 
-    def start(self, command: str, folder: Path, overflow: Path, show: Callable[[str], None]) -> Job:
+    def start(
+        self,
+        command: str,
+        folder: Path,
+        overflow: Path,
+        show: Callable[[str], None],
+        around: Surroundings = PLAIN,
+    ) -> Job:
         """ToolError when too many run already."""
         running = [job.id for job in self._jobs.values() if job.is_running]
         if len(running) >= RUNNING:
             raise ToolError(f"{RUNNING} jobs are running already ({', '.join(running)}): end one first.")
         heard = Heard(overflow)
-        process = start(command, folder, heard.add, Screen(show).add)
+        process = start(command, folder, heard.add, Screen(show).add, around=around)
         self._started += 1
         job = self._jobs[str(self._started)] = Job(str(self._started), command, process, heard)
         self._forget()

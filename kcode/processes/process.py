@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Literal
 
 from kcode.errors import ToolError
 from kcode.processes import reaper
-from kcode.processes.environment import clean_environment, find_program
+from kcode.processes.environment import find_program
+from kcode.processes.sandbox import PLAIN, Surroundings
 
 if TYPE_CHECKING:
     import psutil
@@ -143,22 +144,24 @@ class Process:
             self._output = -1
 
 
-def start(command: str, folder: Path, *hear: Hear) -> Process:
-    """Start a shell command in `folder`, with closed input. ToolError when it cannot be started at all."""
+def start(command: str, folder: Path, *hear: Hear, around: Surroundings = PLAIN) -> Process:
+    """Start a shell command in `folder`, with closed input, `around` it what limits it. ToolError when it
+    cannot be started at all."""
     if sys.platform == "win32":
         raise ToolError("Commands need a POSIX system: on Windows, kcode runs them in WSL.")
     mark = secrets.token_hex(8)
+    words = [*around.around(folder), *shell(folder), command]
     (leash, our_leash), (our_status, status), (our_output, output) = os.pipe(), os.pipe(), os.pipe()
     _widen(output)
     try:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", reaper.__file__, str(status), *shell(folder), command],
+            [sys.executable, "-I", "-S", reaper.__file__, str(status), *words],
             stdin=leash,
             stdout=output,
             stderr=output,
             pass_fds=(status,),
             cwd=folder,
-            env=clean_environment({MARK: mark}),
+            env=around.environment({MARK: mark}),
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
@@ -175,9 +178,11 @@ def start(command: str, folder: Path, *hear: Hear) -> Process:
     return running
 
 
-async def run(command: str, folder: Path, *hear: Hear, limit: float, silence: float) -> Ended:
+async def run(
+    command: str, folder: Path, *hear: Hear, limit: float, silence: float, around: Surroundings = PLAIN
+) -> Ended:
     """Run a shell command to its end, or to a limit (seconds). Nothing of it lives on afterwards."""
-    process = start(command, folder, *hear)
+    process = start(command, folder, *hear, around=around)
     grace = CANCEL_GRACE
     try:
         why = await process.watch(limit, silence)

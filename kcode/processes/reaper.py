@@ -34,12 +34,12 @@ def main(status: int, command: list[str]) -> None:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     os.set_inheritable(status, False)
     signals = waking(signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    tree = Tree(start(command))
+    tree = Tree(start(command), is_wrapped=os.path.basename(command[0]) == "bwrap")  # noqa: PTH119
     let_go_of_output()
     left, grace = 0, wait(tree, signals)
     if grace is None:
         tree.settle(SETTLE)
-        left, grace = len(below(os.getpid())), GRACE
+        left, grace = tree.living(), GRACE
     tree.end(grace)
     with contextlib.suppress(BrokenPipeError):
         os.write(status, f"{-signal.SIGKILL if tree.code is None else tree.code} {left}\n".encode())
@@ -94,8 +94,11 @@ def let_go_of_output() -> None:
 class Tree:
     """All living processes below this one."""
 
-    def __init__(self, leader: int) -> None:
+    def __init__(self, leader: int, is_wrapped: bool) -> None:
         self.leader = leader
+        self.is_wrapped = is_wrapped
+        """The leader is bubblewrap, which ends when the command has: a TERM would end it first, and with it all else
+        at once. Its helper inside is no process of the command's."""
         self.code: int | None = None
 
     def reap(self) -> bool:
@@ -110,6 +113,9 @@ class Tree:
                 return True
             if child == self.leader:
                 self.code = os.waitstatus_to_exitcode(status)
+
+    def living(self) -> int:
+        return max(0, len(below(os.getpid())) - self.is_wrapped)
 
     def settle(self, seconds: float) -> None:
         """Until nothing is left, but no longer than that."""
@@ -127,6 +133,8 @@ class Tree:
 
     def send(self, number: signal.Signals) -> None:
         living = below(os.getpid())
+        if self.is_wrapped and number == signal.SIGTERM:
+            living.discard(self.leader)
         # Without a subreaper orphans are not below us any more; those in the command's group can be reached.
         for process in living if LINUX else {*living, -self.leader}:
             with contextlib.suppress(ProcessLookupError, PermissionError):
