@@ -91,16 +91,21 @@ def keep(key: str, value: str, project: bool = False) -> None:
 @project_option
 def unset(key: str, project: bool) -> int:
     """Take KEY out, so that its default holds. Exit code 1 when it was not set."""
+    return 0 if forget(key, project) else IS_UNSET
+
+
+def forget(key: str, project: bool = False) -> bool:
+    """Whether it was set. BadInput for what is no setting."""
     import tomlkit
 
     name, file = _name(key), _file(project)
     document = tomlkit.parse(_text(file))
     table = _found(name[:-1], document)
     if not isinstance(table, dict) or name[-1] not in table:
-        return IS_UNSET
+        return False
     del table[name[-1]]
     _write(file, tomlkit.dumps(document))
-    return 0
+    return True
 
 
 @command.command()

@@ -27,6 +27,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     },
     "Money": {
         "spend": Entry("kcode.cli.spend", "What was spent, by model, mode, task, day."),
+        "budget": Entry("kcode.cli.budget", "What may be spent: by request, session, day, month, …"),
         "models": Entry("kcode.cli.models", "Models with their windows and prices."),
     },
     "Set-up": {
