@@ -25,10 +25,13 @@ from kcode.llm import cache, transport
 from kcode.llm.asking import WireRequest
 from kcode.llm.catalog import ModelFacts
 from kcode.llm.deltas import CallDelta, Delta, Heard, TextDelta, ThinkingDelta, UsageDelta
+from kcode.llm.fingerprint import Fingerprint, fingerprint, short_hash
+from kcode.llm.misses import Asked
 from kcode.llm.request import Request
-from kcode.llm.size import BYTES_PER_TOKEN, estimated_tokens, fingerprint, most_tokens, short_hash
+from kcode.llm.size import BYTES_PER_TOKEN, estimated_tokens, most_tokens
 from kcode.llm.wire import may_think, to_wire
 from kcode.messages import Reply, Usage
+from kcode.spend.economics import Life
 from kcode.spend.ledger import Entry, Ledger
 from kcode.spend.limits import Limit
 from kcode.spend.money import dollars
@@ -61,6 +64,9 @@ class Attempt:
     """(session, model) of which was said that their provider reckons otherwise than the price list."""
     known_input: int = 0
     """Input tokens of the request before: what the provider most likely has cached."""
+    life: Life = "5m"
+    """For how long it asks the provider to keep what it stores."""
+    print: Fingerprint = field(default_factory=Fingerprint)
     heard: Heard = field(default_factory=Heard)
     usage: Usage | None = None
     is_partial: bool = True
@@ -75,6 +81,7 @@ class Attempt:
 
     async def made(self) -> Reply:
         """The reply. ProviderError, OverBudget before anything was sent; the row is settled in any case."""
+        self.print = fingerprint(self.request, self.life, short_hash(self.key.source) if self.key else "")
         await transport.ready()
         if self.facts.family == "ollama" and estimated_tokens(self.request) > OLLAMA_WINDOW:
             raise WindowFull(
@@ -97,6 +104,19 @@ class Attempt:
         self._settle(self._how_sure())
         return reply.model_copy(update={"usage": self.usage or self._guess()})
 
+    def asked(self) -> Asked | None:
+        """For who watches the cache; None when the provider did not tell what it counted."""
+        if self.usage is None or self.is_partial:
+            return None
+        return Asked(
+            model=self.request.model,
+            print=self.print,
+            usage=self.usage,
+            started=self.sent.timestamp(),
+            first_token=self.first_token,
+            ended=time.time(),
+        )
+
     async def _reserve(self) -> None:
         """The row is written, and the reply no longer than what is left pays for. Waits while others hold what would be
         enough: some of it may come back."""
@@ -105,7 +125,7 @@ class Attempt:
             try:
                 return self._reserve_now()
             except OverBudget as error:
-                if not error.may_fit_later:
+                if not error.may_fit_later or self.request.purpose == "keepalive":
                     raise
                 if not has_said:
                     self.tell(Noticed(task=self.request.task, text=f"{WAITS} {error}"))
@@ -214,7 +234,8 @@ class Attempt:
         size = estimated_tokens(self.request)
         cached = min(self.known_input, size) if self.facts.cache != "none" else 0
         if self.facts.cache == "explicit":
-            return Usage(stored=size - cached, cached=cached, output=output)
+            name = "stored_1h" if self.life == "1h" else "stored"
+            return Usage(**{name: size - cached}, cached=cached, output=output)
         return Usage(fresh=size - cached, cached=cached, output=output)
 
     def _cost(self, usage: Usage) -> int | None:
@@ -238,12 +259,14 @@ class Attempt:
             reads=request.reads,
             price=price,
             upper_bound=self._upper_bound(self._wanted()),
-            fingerprint=fingerprint(request),
+            fingerprint=str(self.print),
         )
 
     def _upper_bound(self, max_tokens: int) -> int | None:
         price = self.facts.price
-        return upper_bound(price, most_tokens(self.request), max_tokens) if price else None
+        if price is None:
+            return None
+        return upper_bound(price, most_tokens(self.request), max_tokens, stores_1h=self.life == "1h")
 
     def _wanted(self) -> int:
         return min(self.request.max_tokens, self.facts.max_output or self.request.max_tokens)
@@ -264,7 +287,7 @@ class Attempt:
             provider=facts.title,
             name=facts.id,
             model=facts.litellm_model,
-            messages=cache.marked(messages) if facts.cache == "explicit" else messages,
+            messages=cache.marked(messages, self.life) if facts.cache == "explicit" else messages,
             tools=list(request.tools),
             max_tokens=self.max_tokens,
             effort=request.effort if thinks else None,

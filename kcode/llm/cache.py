@@ -5,9 +5,9 @@ request before (so that it is found again although a step with many calls lies f
 and the newest message.
 """
 
-from typing import Any, Literal
+from typing import Any
 
-Life = Literal["5m", "1h"]
+from kcode.spend.economics import Life
 
 
 def marked(messages: list[dict[str, Any]], life: Life = "5m") -> list[dict[str, Any]]:

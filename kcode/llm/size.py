@@ -1,7 +1,6 @@
-"""How large a request is, before anybody has counted it; and a fingerprint of its prefix. Pure."""
+"""How large a request is, before anybody has counted it. Pure."""
 
 import json
-from hashlib import blake2s
 from typing import Any
 
 from kcode.llm.request import Request
@@ -33,17 +32,6 @@ def estimated_tokens(request: Request) -> int:
 def most_tokens(request: Request) -> int:
     """An upper bound for all but the strangest text."""
     return size_of(request) // SAFE_BYTES_PER_TOKEN
-
-
-def fingerprint(request: Request) -> str:
-    """A short hash of each block of the prefix: where two of them part, the cache was lost."""
-    blocks = [request.system, json.dumps(request.tools), request.project]
-    blocks += [message.model_dump_json(exclude={"usage", "changes"}) for message in request.messages]
-    return " ".join(map(short_hash, blocks))
-
-
-def short_hash(text: str) -> str:
-    return blake2s(text.encode("utf-8", "replace"), digest_size=4).hexdigest()
 
 
 def _images(message: Message) -> int:

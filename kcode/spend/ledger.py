@@ -25,6 +25,7 @@ from kcode.spend.money import dollars
 from kcode.spend.prices import PriceRow
 from kcode.spend.row import Row
 from kcode.spend.total import Total
+from kcode.spend.trace import TRACES, Trace, trace
 
 TOKENS = tuple(Usage.model_fields)
 PATIENCE = 10.0
@@ -199,6 +200,13 @@ class Ledger:
                 ROWS, [since or 0.0, until or 1e12, len(prefix), prefix]
             ).fetchall()
         return [_row(values) for values in found]
+
+    def traces(self, session: str, task: str | None = None) -> list[Trace]:
+        """Requests of a session, or of one task of it, that have come to their end, with their fingerprints; the
+        oldest first."""
+        with self._reading():
+            found = self._connection.execute(TRACES, [session, task, task]).fetchall()
+        return [trace(values) for values in found]
 
     def close_abandoned(self) -> None:
         """Settles what dead processes left under way: its upper bound counts, for want of better."""
