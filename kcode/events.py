@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, TypeAdapter
 
+from kcode.errors import Scope
 from kcode.messages import Message, Record, Todo, Usage
 
 Effort = Literal["low", "medium", "high", "max"]
@@ -97,11 +98,19 @@ class ModeChanged(BaseEvent):
 
 
 class BudgetSet(BaseEvent):
-    """The session may spend so much in all; it holds when the session is gone on with."""
+    """So much may be spent in a scope from now on, whatever the settings say; it holds when the session is gone on
+    with. Of a `task` it is what it and those below it may spend."""
 
     type: Literal["budget_set"] = "budget_set"
     micro_dollars: int | None
     """None: no limit."""
+    scope: Scope = "session"
+    term: str = ""
+    """The day (2026-11-20) or month (2026-11) that it holds for; "": for good."""
+    purse: str = ""
+    """Of a `session`: the session whose budget it shares; "": its own."""
+    used: int = 0
+    """Micro-dollars of it that others of the purse had spent by then."""
 
 
 class Condensed(BaseEvent):
@@ -116,11 +125,36 @@ class Condensed(BaseEvent):
     """Estimated tokens of the conversation."""
 
 
+class ResultsDropped(BaseEvent):
+    """Old results were replaced by where to find them: what stands in the context pays rent with every step."""
+
+    type: Literal["results_dropped"] = "results_dropped"
+    texts: dict[str, str]
+    """Call id -> what stands in the result's place."""
+    before: int
+    after: int
+    """Estimated tokens of the conversation."""
+
+
+class Uncondensed(BaseEvent):
+    """The newest `Condensed` or `ResultsDropped` was taken back: what it had replaced is sent again."""
+
+    type: Literal["uncondensed"] = "uncondensed"
+
+
 class ToolStarted(BaseEvent):
     type: Literal["tool_started"] = "tool_started"
     call_id: str
     name: str
     title: str
+
+
+class CommandPart(Record):
+    """A part that was seen in a command, and what the permissions think of it."""
+
+    text: str
+    verdict: Literal["allow", "ask", "deny"]
+    reason: str
 
 
 class ApprovalAsked(BaseEvent):
@@ -135,6 +169,12 @@ class ApprovalAsked(BaseEvent):
     """Which rule or mode wants it asked."""
     always: str = ""
     """What the answer `always` allows from then on, in this session."""
+    like: str = ""
+    """The rule by which the answer `like` allows others, too, from then on, in this session; "": it is no answer."""
+    parts: tuple[CommandPart, ...] = ()
+    """Of a command."""
+    hunks: int = 0
+    """How many parts the diff of the preview has that may be accepted one by one; 0: all or nothing."""
 
 
 class QuestionAsked(BaseEvent):
@@ -147,12 +187,14 @@ class QuestionAsked(BaseEvent):
 
 
 class Answered(BaseEvent):
-    """The user's word on an approval (`once`, `always`, `no`) or a question (free text)."""
+    """The user's word on an approval (`once`, `always`, `like`, `no`) or a question (free text)."""
 
     type: Literal["answered"] = "answered"
     id: str
     answer: str
     words: str = ""
+    hunks: tuple[int, ...] | None = None
+    """Those of the preview's diff, from 0, that are accepted; None: all."""
 
 
 class Spent(BaseEvent):
@@ -167,6 +209,32 @@ class Spent(BaseEvent):
     spend: Spend
 
 
+class CacheMissed(BaseEvent):
+    """The provider read anew what it should have had in its cache. Told when it cost something worth saying."""
+
+    type: Literal["cache_missed"] = "cache_missed"
+    request: str
+    """Id of the ledger's row."""
+    cause: str
+    """In a word: expired, model, tools, ..."""
+    tokens: int
+    micro_dollars: int | None
+    """What they cost more than from the cache; None: the price is unknown."""
+    text: str
+    """For the user, in a sentence."""
+
+
+class CacheKept(BaseEvent):
+    """Pings kept the provider's cache alive while something was waited for."""
+
+    type: Literal["cache_kept"] = "cache_kept"
+    pings: int
+    micro_dollars: int
+    """What they cost."""
+    saved: int
+    """Micro-dollars that the next request would have cost more; 0: they were in vain."""
+
+
 class Retrying(BaseEvent):
     """The attempt failed and another follows. What was heard of the failed one is void: forget it."""
 
@@ -178,6 +246,45 @@ class Retrying(BaseEvent):
     model: str
     """Model of the next attempt; another one than before when a fallback takes over."""
     reason: str
+    purpose: Purpose = "chat"
+    """What the request is for: one that writes a summary is not the conversation's."""
+    key: str = ""
+    """Which key the next attempt is made with, where there are several; never the key itself."""
+    at_most: int | None = None
+    """Micro-dollars that the next attempt may cost; None: unknown."""
+
+
+class Checkpointed(BaseEvent):
+    """The files were kept as they are, before a call that may change some."""
+
+    type: Literal["checkpointed"] = "checkpointed"
+    checkpoint: int
+    """Its id among the checkpoints of the workspace."""
+    messages: int
+    """How many the task's conversation had by then."""
+
+
+class Restored(BaseEvent):
+    """Files became again what they were before a checkpoint, or an undo of that was taken back."""
+
+    type: Literal["restored"] = "restored"
+    kind: Literal["undo", "redo"]
+    checkpoint: int
+    title: str
+    """The prompt whose work it was about."""
+    files: tuple[str, ...]
+    left: tuple[str, ...] = ()
+    """Those that were left alone, since somebody else has changed them."""
+
+
+class Rewound(BaseEvent):
+    """The user's task goes on from an earlier message, as if nothing after it had been said."""
+
+    type: Literal["rewound"] = "rewound"
+    kept: int
+    """How many messages stay, counted from the first."""
+    unsaid: str
+    """The first prompt that was forgotten."""
 
 
 class Noticed(BaseEvent):
@@ -227,12 +334,19 @@ Event = Annotated[
     | ModeChanged
     | BudgetSet
     | Condensed
+    | ResultsDropped
+    | Uncondensed
     | ToolStarted
     | ApprovalAsked
     | QuestionAsked
     | Answered
     | Spent
+    | CacheMissed
+    | CacheKept
     | Retrying
+    | Checkpointed
+    | Restored
+    | Rewound
     | Noticed
     | TextArrived
     | ThinkingArrived

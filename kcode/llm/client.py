@@ -152,6 +152,9 @@ class Client:
             wait=wait,
             model=request.model,
             reason=str(error),
+            purpose=request.purpose,
+            key=f"{key.source} {key.hint}" if key else "",
+            at_most=self._at_most(request),
         )
 
     def _at_most(self, request: Request) -> int | None:
