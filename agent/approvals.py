@@ -11,7 +11,9 @@ from typing import Literal
 
 from kcode.agent.permissions import Permissions
 from kcode.errors import NeedsApproval, ToolError
-from kcode.events import Answered, ApprovalAsked, Listener, QuestionAsked
+from kcode.events import Answered, ApprovalAsked, CommandPart, Listener, QuestionAsked
+from kcode.files.diff import hunks_of
+from kcode.tools.files.saving import FileChange
 from kcode.tools.tool import Tool, Workspace
 
 NOBODY = "Nobody is there to answer. Decide yourself, and say at the end what you assumed."
@@ -37,26 +39,46 @@ class Approvals:
             preview = await tool.preview(workspace)
             if not self.someone_answers:
                 raise NeedsApproval(needed(tool, reason))
-            asked = ApprovalAsked(
-                task=task,
-                id=self._id(),
-                call_id=call_id,
-                name=tool.name,
-                title=tool.title(),
-                preview=preview,
-                reason=reason,
-                always=self.permissions.grantable(tool),
-            )
+            asked = self._asked(tool, call_id, task, workspace, preview, reason)
             answer = await self._answer(asked, tell)
-            if answer.answer not in ("once", "always"):
+            if answer.answer not in ("once", "always", "like"):
                 raise ToolError(
                     f"The user declined this call.{f' They say: {answer.words}' if answer.words else ''}"
                 )
             if await tool.preview(workspace) == preview:
-                if answer.answer == "always":
-                    self.permissions.grant(tool)
+                self._heed(tool, answer, workspace)
                 return
             reason = CHANGED
+
+    def _asked(
+        self, tool: Tool, call_id: str, task: str, workspace: Workspace, preview: str, reason: str
+    ) -> ApprovalAsked:
+        is_command, hunks = tool.group == "command", hunks_of(preview)
+        judged = self.permissions.explain(tool.target(), workspace, tool.name) if is_command else ()
+        return ApprovalAsked(
+            task=task,
+            id=self._id(),
+            call_id=call_id,
+            name=tool.name,
+            title=tool.title(),
+            preview=preview,
+            reason=reason,
+            always=self.permissions.grantable(tool),
+            like=self.permissions.likeness(tool, workspace),
+            parts=tuple(
+                CommandPart(text=one.part, verdict=one.decision.verdict, reason=one.decision.reason)
+                for one in judged
+            ),
+            hunks=hunks if isinstance(tool, FileChange) and hunks > 1 else 0,
+        )
+
+    def _heed(self, tool: Tool, answer: Answered, workspace: Workspace) -> None:
+        if answer.answer == "always":
+            self.permissions.grant(tool)
+        elif answer.answer == "like":
+            self.permissions.grant_like(tool, workspace)
+        if isinstance(tool, FileChange):
+            tool.accept(answer.hunks)
 
     async def question(
         self,
@@ -75,12 +97,12 @@ class Approvals:
             )
         ).answer
 
-    def answer(self, id: str, answer: str, words: str = "") -> bool:
+    def answer(self, id: str, answer: str, words: str = "", hunks: tuple[int, ...] | None = None) -> bool:
         """Whether something with this id was still open."""
         future = self._pending.get(id)
         if future is None or future.done():
             return False
-        future.set_result(Answered(task="", id=id, answer=answer, words=words))
+        future.set_result(Answered(task="", id=id, answer=answer, words=words, hunks=hunks))
         return True
 
     async def _answer(self, asked: ApprovalAsked | QuestionAsked, tell: Listener) -> Answered:

@@ -5,6 +5,7 @@ rule; the border of the workspace; the mode. Of a command every part is judged, 
 """
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,6 +13,7 @@ from tempfile import gettempdir
 from typing import Literal
 
 from kcode import settings
+from kcode.agent.alike import folder_of, pattern_of
 from kcode.agent.commands import Part, Redirection, Simple, Unclear, parts
 from kcode.agent.programs import name_of, surprise
 from kcode.agent.protected import WHY, protection
@@ -93,6 +95,29 @@ class Permissions:
     def grant(self, tool: Tool) -> None:
         """The user's `always`, for this session: edits in the workspace, or else exactly this call."""
         self._granted.add((tool.name, "" if tool.group == "edit" else tool.target()))
+
+    def likeness(self, tool: Tool, workspace: Workspace) -> str:
+        """A rule that allows this call and others like it; "" where there is none that may be offered."""
+        match tool.group:
+            case "command":
+                seen = (part for part in parts(tool.target()) if isinstance(part, Simple))
+                rules = [f"{tool.name}({pattern_of(part.words)})" for part in seen if pattern_of(part.words)]
+            case "edit":
+                rules = [f"edit({folder_of(tool.target())})"] if folder_of(tool.target()) else []
+            case "read" | "delegate" | "outside" | "switch":
+                rules = []
+        fitting = (one for one in rules if self._with(one).decide(tool, workspace).verdict == "allow")
+        return next(fitting, "")
+
+    def grant_like(self, tool: Tool, workspace: Workspace) -> None:
+        """The user's `like`, for this session."""
+        if like := self.likeness(tool, workspace):
+            self._allow = (*self._allow, rule(like))
+
+    def _with(self, allowed: str) -> "Permissions":
+        other = copy(self)
+        other._allow = (*self._allow, rule(allowed))
+        return other
 
     def _file(self, tool: str, group: Literal["read", "edit"], name: str, workspace: Workspace) -> Decision:
         path = workspace.path(name)

@@ -199,9 +199,10 @@ class Session:
         stopped = [task.cancel() for task in self._running]  # each of them, not up to the first
         return any(stopped)
 
-    def answer(self, id: str, answer: str, words: str = "") -> bool:
-        """The user's word on `ApprovalAsked` (once, always, no) or `QuestionAsked`. Whether it was still open."""
-        return self._equipment.approvals.answer(id, answer, words)
+    def answer(self, id: str, answer: str, words: str = "", hunks: tuple[int, ...] | None = None) -> bool:
+        """The user's word on `ApprovalAsked` (once, always, like, no; of a diff, which hunks) or `QuestionAsked`.
+        Whether it was still open."""
+        return self._equipment.approvals.answer(id, answer, words, hunks)
 
     def switch(self, mode: str, model: str, effort: Effort | None = None) -> None:
         """Another mode, model or effort from the next request on; the mode keeps the model in this session."""

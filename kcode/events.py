@@ -233,6 +233,7 @@ class CacheKept(BaseEvent):
     """What they cost."""
     saved: int
     """Micro-dollars that the next request would have cost more; 0: they were in vain."""
+    text: str
 
 
 class Retrying(BaseEvent):

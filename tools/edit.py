@@ -12,8 +12,8 @@ from kcode.messages import Change
 from kcode.tools.files.matching import Place, find, nearest
 from kcode.tools.files.missing import trouble
 from kcode.tools.files.page import Window, numbered, page
-from kcode.tools.files.saving import Original, original, save
-from kcode.tools.tool import Group, Output, Tool, Workspace
+from kcode.tools.files.saving import FileChange, Original, original, save
+from kcode.tools.tool import Group, Output, Workspace
 from kcode.visible import escaped
 
 MOST = 100_000
@@ -32,7 +32,7 @@ class Replacement(BaseModel):
     all: bool = False
 
 
-class Edit(Tool):
+class Edit(FileChange):
     """Replace text in a file: each old as it stands there, and unique unless all is true. Edits apply in
     order, all or none."""
 
@@ -55,6 +55,8 @@ class Edit(Tool):
     async def run(self, workspace: Workspace, call_id: str) -> Output:
         before, after, notes = await self._prepared(workspace)
         path = workspace.path(self.path)
+        after, declined = self.wanted(before.text.content, after)
+        notes += [declined] if declined else []
         return await save(path, before, after, workspace, lambda made: "\n".join([_summary(made), *notes]))
 
     async def _prepared(self, workspace: Workspace) -> tuple[Original, str, list[str]]:

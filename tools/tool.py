@@ -233,7 +233,7 @@ def installed_tools() -> Toolbox:
 
 
 def _is_tool(thing: object) -> bool:
-    return isinstance(thing, type) and issubclass(thing, Tool) and thing is not Tool
+    return isinstance(thing, type) and issubclass(thing, Tool) and hasattr(thing, "name")
 
 
 def _has_half_character(arguments: str) -> bool:

@@ -6,12 +6,12 @@ from kcode.errors import ToolError
 from kcode.files.diff import diff
 from kcode.files.text import digest, newline_of, with_newlines
 from kcode.messages import Change
-from kcode.tools.files.saving import Original, original, save
-from kcode.tools.tool import Group, Output, Tool, Workspace
+from kcode.tools.files.saving import FileChange, Original, original, save
+from kcode.tools.tool import Group, Output, Workspace
 from kcode.visible import escaped
 
 
-class Write(Tool):
+class Write(FileChange):
     """Create a file, or replace one you have read. Prefer edit for changes."""
 
     name: ClassVar[str] = "write"
@@ -33,7 +33,12 @@ class Write(Tool):
     async def run(self, workspace: Workspace, call_id: str) -> Output:
         before = await self._known(workspace)
         path = workspace.path(self.path)
-        return await save(path, before, self._wanted(before), workspace, _summary)
+        text, declined = self.wanted(before.text.content if before else "", self._wanted(before))
+
+        def words(made: Change) -> str:
+            return f"{_summary(made)}\n{declined}".rstrip()
+
+        return await save(path, before, text, workspace, words)
 
     async def _known(self, workspace: Workspace) -> Original | None:
         """The file to replace, of which the model must know what it holds."""

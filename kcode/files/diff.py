@@ -7,7 +7,7 @@ row that keeps their order, and difflib only sees what is between them, when it 
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from difflib import Match, SequenceMatcher
 
 from kcode.files.text import lines_of
@@ -43,6 +43,23 @@ def diff(before: str, after: str) -> list[str]:
     old, new = lines_of(before), lines_of(after)
     groups = _Known(old, new).get_grouped_opcodes(CONTEXT)
     return [line for group in groups for line in _hunk(group, old, new)]
+
+
+def hunks_of(diff: str) -> int:
+    """How many hunks a diff has."""
+    return sum(line.startswith("@@ ") for line in diff.split("\n"))
+
+
+def partly(before: str, after: str, hunks: Collection[int]) -> str:
+    """`before` with only these of the hunks of its diff to `after`, numbered from 0."""
+    old, new = lines_of(before), lines_of(after)
+    lines, at = [], 0
+    for number, group in enumerate(_Known(old, new).get_grouped_opcodes(CONTEXT)):
+        for kind, i, k, j, m in group:
+            lines += old[at:i]
+            lines += new[j:m] if kind != "equal" and number in hunks else old[i:k]
+            at = k
+    return "".join([*lines, *old[at:]])
 
 
 def changed_lines(diff: str) -> list[int]:

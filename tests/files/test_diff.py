@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kcode.files.diff import RECORDED, change, changed_lines, diff
+from kcode.files.diff import RECORDED, change, changed_lines, diff, hunks_of, partly
 
 LINES = st.lists(st.sampled_from(["a", "b", "", "-- x", "++ y", "@@ z"]), max_size=30)
 
@@ -82,3 +82,14 @@ def test_many_small_changes_in_a_long_file_are_counted_exactly() -> None:
     after = before.replace("common", "other")
     made = change("a.txt", before, after)
     assert (made.added, made.removed) == (10_000, 10_000)
+
+
+@given(LINES, LINES, st.data())
+def test_of_a_diff_any_part_may_be_taken(old: list[str], new: list[str], data: st.DataObject) -> None:
+    before, after = ("".join(f"{line}\n" for line in lines) for lines in (old, new))
+    count = hunks_of("".join(diff(before, after)))
+    taken = data.draw(st.sets(st.integers(0, max(count - 1, 0))))
+    assert partly(before, after, range(count)) == after
+    assert partly(before, after, ()) == before
+    if count:
+        assert hunks_of("".join(diff(before, partly(before, after, taken)))) <= len(taken)
