@@ -113,6 +113,17 @@ class Worktrees(Section):
     """Patterns of ignored files that are copied into it, such as `.env.local`."""
 
 
+class Checkpoints(Section):
+    """What is kept of files before they are changed, so that it can be undone."""
+
+    enabled: bool = True
+    largest_file: int = Field(10_000_000, ge=1)
+    """Bytes; a larger one is left out."""
+    keep_days: float = Field(14.0, gt=0)
+    total: int = Field(2_000_000_000, ge=1)
+    """Bytes of all that is kept, of every folder."""
+
+
 class Memory(Section):
     use: bool = True
     """Whether models get the index of the memory bank, where there is one."""
@@ -156,6 +167,7 @@ class Settings(Section):
     limits: Limits = Limits()
     delegate: Delegation = Delegation()
     worktrees: Worktrees = Worktrees()
+    checkpoints: Checkpoints = Checkpoints()
     profiles: dict[str, dict[str, Any]] = {}
     """Named sets of settings, laid over the rest by `--profile NAME`."""
 

@@ -13,7 +13,10 @@ from kcode.events import (
     Answered,
     ApprovalAsked,
     BudgetSet,
+    CacheKept,
+    CacheMissed,
     CallArrived,
+    Checkpointed,
     Condensed,
     Event,
     MessageAdded,
@@ -21,7 +24,10 @@ from kcode.events import (
     Noticed,
     OutputArrived,
     QuestionAsked,
+    Restored,
+    ResultsDropped,
     Retrying,
+    Rewound,
     SessionNamed,
     SessionStarted,
     Spent,
@@ -30,6 +36,7 @@ from kcode.events import (
     TextArrived,
     ThinkingArrived,
     ToolStarted,
+    Uncondensed,
 )
 from kcode.messages import Message, Prompt, Reply, ToolResult
 from kcode.spend.money import dollars, tokens
@@ -89,9 +96,11 @@ class Story:
                 self._spend(event)
             case ModeChanged():
                 self._switch(telling, event)
-            case Condensed() | BudgetSet() | Noticed():
+            case Condensed() | ResultsDropped() | Uncondensed() | BudgetSet() | Noticed():
                 telling.append(_notice(event, next(self._keys)))
-            case SessionStarted() | SessionNamed():
+            case CacheMissed() | CacheKept() | Restored() | Rewound():
+                telling.append(_notice(event, next(self._keys)))
+            case SessionStarted() | SessionNamed() | Checkpointed():
                 pass
             case _:
                 assert_never(event)
@@ -210,11 +219,21 @@ def _state(result: ToolResult) -> State:
     return "ok" if result.ok else "stopped" if result.text.startswith(STOPPED) else "failed"
 
 
-def _notice(event: Condensed | ModeChanged | BudgetSet | Noticed, key: int) -> Notice:
+Told = Condensed | ResultsDropped | Uncondensed | CacheMissed | CacheKept | ModeChanged | BudgetSet | Noticed
+
+
+def _notice(event: Told | Restored | Rewound, key: int) -> Notice:
     match event:
         case Condensed():
             text = f"The conversation was condensed: {tokens(event.before)} → {tokens(event.after)} tokens"
             return Notice(key=key, text=text, details=event.summary)
+        case ResultsDropped():
+            text = f"Old results were dropped: {tokens(event.before)} → {tokens(event.after)} tokens"
+            return Notice(key=key, text=text, details="\n".join(event.texts.values()))
+        case Uncondensed():
+            return Notice(key=key, text="The conversation is whole again")
+        case CacheMissed() | CacheKept():
+            return Notice(key=key, text=event.text)
         case ModeChanged():
             effort = f" · {event.effort}" if event.effort else ""
             return Notice(key=key, text=f"{event.mode} · {event.model}{effort}", is_switch=True)
@@ -223,3 +242,13 @@ def _notice(event: Condensed | ModeChanged | BudgetSet | Noticed, key: int) -> N
             return Notice(key=key, text=f"Budget: {budget}")
         case Noticed():
             return Notice(key=key, text=event.text)
+        case Restored():
+            return Notice(key=key, text=_restored(event))
+        case Rewound():
+            return Notice(key=key, text=f"Back before: {event.unsaid}")
+
+
+def _restored(event: Restored) -> str:
+    count = f"{len(event.files)} file{'s' * (len(event.files) != 1)}"
+    left = f", {len(event.left)} left alone: changed by somebody else since" if event.left else ""
+    return f"{'Undone' if event.kind == 'undo' else 'Done again'}: {event.title} ({count}{left})"
