@@ -13,15 +13,19 @@ import click
 
 from kcode.events import (
     BudgetSet,
+    CacheKept,
+    CacheMissed,
     Condensed,
     Event,
     MessageAdded,
     ModeChanged,
     Noticed,
     OutputArrived,
+    ResultsDropped,
     Retrying,
     TaskStarted,
     ToolStarted,
+    Uncondensed,
 )
 from kcode.messages import Change, Reply, ToolResult
 from kcode.spend.money import dollars
@@ -79,7 +83,11 @@ class Progress:
                 yield f"! {visible(event.reason)} — again in {event.wait:.0f} s with {visible(event.model)}"
             case Condensed():
                 yield f"! The conversation was condensed: {event.before:,} -> {event.after:,} tokens"
-            case Noticed():
+            case ResultsDropped():
+                yield f"! Old results were dropped: {event.before:,} -> {event.after:,} tokens"
+            case Uncondensed():
+                yield "! The conversation is whole again"
+            case Noticed() | CacheMissed() | CacheKept():
                 yield f"! {visible(event.text)}"
             case _:
                 pass

@@ -33,7 +33,6 @@ from kcode.llm.wire import may_think, to_wire
 from kcode.messages import Reply, Usage
 from kcode.spend.economics import Life
 from kcode.spend.ledger import Entry, Ledger
-from kcode.spend.limits import Limit
 from kcode.spend.money import dollars
 from kcode.spend.prices import cost, differs, output_within, upper_bound
 from kcode.spend.repository import repository_of
@@ -73,6 +72,8 @@ class Attempt:
     """Whether `usage` was told before the end of the stream."""
     reported: int | None = None
     """Micro-dollars, in the provider's own words."""
+    charged: int | None = None
+    """Micro-dollars, once it is settled."""
     row: str = ""
     max_tokens: int = 0
     """Of the reply, as it was reserved."""
@@ -135,7 +136,7 @@ class Attempt:
 
     def _reserve_now(self) -> None:
         entry, least = self._entry(), self._upper_bound(min(self.least_output, self._wanted()))
-        self.row, granted = self.ledger.reserve(entry, self._limits(), least)
+        self.row, granted = self.ledger.reserve(entry, self.request.limits, least)
         self.max_tokens = self._wanted()
         if self.facts.price and granted is not None and granted != entry.upper_bound:
             fits = output_within(self.facts.price, most_tokens(self.request), granted)
@@ -144,11 +145,6 @@ class Attempt:
                 f"The budget has room for a reply of {self.max_tokens:,} tokens, not of {self._wanted():,}."
             )
             self.tell(Noticed(task=self.request.task, text=words))
-
-    def _limits(self) -> tuple[Limit, ...]:
-        if self.request.budget is None:
-            return self.request.limits
-        return (*self.request.limits, Limit(scope="session", micro_dollars=self.request.budget))
 
     def _hear(self, delta: Delta) -> None:
         self.heard.add(delta)
@@ -193,8 +189,8 @@ class Attempt:
             provider_micro_dollars=self.reported,
             first_token=self.first_token,
         )
-        charged = money if self.reported is None else self.reported
-        spend = Spend(usage=usage, micro_dollars=charged, state=state)
+        self.charged = money if self.reported is None else self.reported
+        spend = Spend(usage=usage, micro_dollars=self.charged, state=state)
         self.tell(
             Spent(
                 task=self.request.task,

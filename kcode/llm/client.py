@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from kcode.errors import BadInput, KcodeError, ProviderError, Unavailable
-from kcode.events import Listener, Retrying
+from kcode.events import CacheMissed, Listener, Retrying
 from kcode.keys import Key
 from kcode.llm.attempt import Attempt
 from kcode.llm.catalog import Catalog, ModelFacts, keys_for
+from kcode.llm.misses import sentence
 from kcode.llm.request import Request
 from kcode.llm.resting import Resting
 from kcode.llm.size import estimated_tokens, most_tokens
+from kcode.llm.watch import Watch
 from kcode.messages import Reply
 from kcode.settings import Settings
 from kcode.spend.ledger import Ledger
@@ -36,10 +38,14 @@ class Client:
     catalog: Catalog
     ledger: Ledger
     resting: Resting = field(default_factory=Resting)
+    watch: Watch = field(init=False)
     _inputs: dict[tuple[str, str], int] = field(default_factory=dict)
     """(task, model) -> input tokens of its last settled request: what the provider most likely has cached."""
     _told: set[tuple[str, str]] = field(default_factory=set)
     """(session, model) whose provider reckons otherwise than the price list."""
+
+    def __post_init__(self) -> None:
+        self.watch = Watch(self.ledger)
 
     async def ask(self, request: Request, tell: Listener) -> Reply:
         """One reply. Tells deltas as they arrive, `Spent` for each attempt and `Retrying` before another one.
@@ -88,6 +94,7 @@ class Client:
                 await asyncio.sleep(wait)
             else:
                 self._inputs[request.task, request.model] = reply.usage.input
+                self._watch_cache(one, tell)
                 return reply
 
     def _attempt(
@@ -104,7 +111,27 @@ class Client:
             parent=before[-1] if before else None,
             told=self._told,
             known_input=self._inputs.get((request.task, request.model), 0),
+            life=self.watch.life((request.session, request.task), facts),
         )
+
+    def _watch_cache(self, one: Attempt, tell: Listener) -> None:
+        """Says why the cache was missed, when that was dear."""
+        asked, who = one.asked(), (one.request.session, one.request.task)
+        if asked is None or one.request.purpose != "chat":
+            return
+        before = self.watch.before(who)
+        miss = self.watch.saw(who, asked, one.facts)
+        if miss is not None and miss.is_worth_saying(one.charged):
+            tell(
+                CacheMissed(
+                    task=one.request.task,
+                    request=one.row,
+                    cause=miss.cause,
+                    tokens=miss.tokens,
+                    micro_dollars=miss.micro_dollars,
+                    text=sentence(miss, asked.started - before.ended if before else 0),
+                )
+            )
 
     def _after(
         self, error: ProviderError, attempt: int, key: Key | None, keys: tuple[Key | None, ...]

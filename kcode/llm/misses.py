@@ -12,7 +12,7 @@ from kcode.llm.fingerprint import Fingerprint
 from kcode.llm.providers import Cache
 from kcode.messages import Record, Usage
 from kcode.spend.economics import LIFE
-from kcode.spend.money import rounded
+from kcode.spend.money import dollars, rounded
 from kcode.spend.prices import PriceRow
 
 Cause = Literal[
@@ -199,7 +199,8 @@ def sentence(miss: Miss, pause: float) -> str:
     why = WORDS[miss.cause]
     if miss.cause == "expired":
         why = f"{_minutes(pause)} of pause are longer than it lives"
-    return f"The provider's cache was missed: {why}. {miss.tokens:,} tokens were read anew"
+    more = f", {dollars(miss.micro_dollars)} more" if miss.micro_dollars else ""
+    return f"The provider's cache was missed: {why}. {miss.tokens:,} tokens were read anew{more}."
 
 
 def _minutes(seconds: float) -> str:

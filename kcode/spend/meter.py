@@ -17,6 +17,7 @@ from kcode.events import (
     Event,
     MessageAdded,
     Purpose,
+    ResultsDropped,
     Retrying,
     Spent,
     TaskEnded,
@@ -103,7 +104,7 @@ class Meter:
                 del self._streamed[event.task]
             case BudgetSet():
                 self.budget = event.micro_dollars
-            case Condensed() if event.task == self.main:
+            case Condensed() | ResultsDropped() if event.task == self.main:
                 self.context = event.after
             case MessageAdded(message=Prompt() as prompt) if event.task == self.main:
                 self._hear(prompt)
