@@ -168,6 +168,7 @@ class Settings(Section):
     delegate: Delegation = Delegation()
     worktrees: Worktrees = Worktrees()
     checkpoints: Checkpoints = Checkpoints()
+    memory: Memory = Memory()
     profiles: dict[str, dict[str, Any]] = {}
     """Named sets of settings, laid over the rest by `--profile NAME`."""
 
