@@ -13,7 +13,7 @@ from kcode.events import Effort
 from kcode.files import frontmatter
 from kcode.llm.providers import PROVIDERS
 from kcode.modes.found import Found, table_of, text_of, texts
-from kcode.modes.mode import Mode, made
+from kcode.modes.mode import Mode, made, quoted
 from kcode.modes.patterns import NOTHING, from_globs
 from kcode.tools.tool import Group
 
@@ -68,7 +68,7 @@ def _kept(match: re.Match[str]) -> str:
 
 def _add(found: Found, name: str, entry: Mapping[str, Any], file: Path, known: Mapping[str, Mode]) -> None:
     if not re.fullmatch(r"[\w./-]+", name):
-        raise BadInput(f"{name!r} is no name of a mode: letters, digits, hyphens.")
+        raise BadInput(f"{quoted(name)} is no name of a mode: letters, digits, hyphens.")
     if entry.get("disable") is not True:
         found.modes.append(_mode(name, entry, file, known.get(name)))
 
@@ -117,7 +117,7 @@ def _rules(entry: Mapping[str, Any]) -> list[tuple[str, Any]]:
     for tool, action in rules:
         for word in action.values() if isinstance(action, dict) else [action]:
             if word not in ("allow", "ask", "deny"):
-                raise BadInput(f"permission.{tool}: {word!r} is none of allow, ask, deny.")
+                raise BadInput(f"permission.{tool}: {quoted(word)} is none of allow, ask, deny.")
     return rules
 
 
@@ -155,6 +155,7 @@ def _model(said: Mapping[str, str], notes: list[str]) -> str | None:
 
 def _not_taken(entry: Mapping[str, Any], rules: list[tuple[str, Any]]) -> Iterator[str]:
     others = [str(key) for key in entry if key not in TAKEN]
+    others += ["tools (no table)"] if not isinstance(entry.get("tools", {}), dict) else []
     if others:
         yield f"Nothing is made of {', '.join(others)}."
     commands = list(_globs(rules, "bash"))

@@ -10,7 +10,7 @@ from typing import Any
 
 from kcode.errors import BadInput
 from kcode.modes.found import Found, table_of, texts
-from kcode.modes.mode import Mode, made
+from kcode.modes.mode import Mode, made, quoted
 from kcode.modes.patterns import doubts, from_javascript
 from kcode.tools.tool import Group
 
@@ -46,7 +46,9 @@ def read_custom(text: str, source: str, known: Mapping[str, Mode]) -> Found:
     found = Found()
     for number, entry in enumerate(entries, 1):
         name = entry.get("slug") if isinstance(entry, dict) else None
-        with found.skipping(f"{source}: the mode {name!r}" if name else f"{source}: mode number {number}"):
+        with found.skipping(
+            f"{source}: the mode {quoted(name)}" if name else f"{source}: mode number {number}"
+        ):
             mode = _mode(entry, source)
             if any(mode.name == other.name for other in found.modes):
                 raise BadInput("there is one of this slug already.")
@@ -77,7 +79,7 @@ def _mode(entry: Any, source: str) -> Mode:
         if not said.get(key, "").strip():
             raise BadInput(f"it has no {key}.")
     if not re.fullmatch(r"[a-zA-Z0-9-]+", said["slug"]):
-        raise BadInput(f"slug: {said['slug']!r} has more than letters, digits and hyphens.")
+        raise BadInput(f"slug: {quoted(said['slug'])} has more than letters, digits and hyphens.")
     groups, edits, notes = _groups(entry.get("groups"))
     notes += [f"{key} is unknown, and nothing is made of it." for key in entry if key not in KNOWN]
     parts = [said["roleDefinition"], said.get("customInstructions", ""), *_rules(entry)]
@@ -130,7 +132,7 @@ def _groups(entries: Any) -> tuple[frozenset[Group], str | None, list[str]]:
         groups.add(GROUPS[name] or "delegate")
         pattern = options.get("fileRegex")
         if pattern is not None and not isinstance(pattern, str):
-            raise BadInput(f"groups: the fileRegex {pattern!r} is no text.")
+            raise BadInput(f"groups: the fileRegex {quoted(pattern)} is no text.")
         if pattern and name == "edit":
             edits = from_javascript(pattern)
             notes += doubts(pattern)
@@ -146,9 +148,9 @@ def _groups(entries: Any) -> tuple[frozenset[Group], str | None, list[str]]:
 def _group(entry: Any) -> tuple[str, dict[str, Any]]:
     name, options = entry if isinstance(entry, list) and len(entry) == 2 else (entry, {})
     if not isinstance(name, str) or name not in GROUPS:
-        raise BadInput(f"groups: {name!r} is none of {', '.join(GROUPS)}.")
+        raise BadInput(f"groups: {quoted(name)} is none of {', '.join(GROUPS)}.")
     if not isinstance(options, dict):
-        raise BadInput(f"groups: {name} is followed by {options!r}, which is no table.")
+        raise BadInput(f"groups: {name} is followed by {quoted(options)}, which is no table.")
     return name, options
 
 

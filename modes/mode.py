@@ -83,7 +83,8 @@ def made(name: str, source: str, given: Mapping[str, Any], below: Mode | None = 
     for key in ("title", "when_to_use", "description"):
         if isinstance(fields.get(key), str):
             fields[key] = " ".join(fields[key].split())
-    if len(use := fields.get("when_to_use", "")) > LONGEST_USE:
+    use = fields.get("when_to_use")
+    if isinstance(use, str) and len(use) > LONGEST_USE:
         fields["when_to_use"] = f"{use[: LONGEST_USE - 1].rstrip()}…"
     try:
         return Mode(**{**fields, "name": name, "source": source})
@@ -101,21 +102,32 @@ def parse_mode(name: str, text: str, source: str, below: Mode | None = None) -> 
     return made(name, source, {**head, **_limits(head), "prompt": prompt.strip()}, below)
 
 
+def quoted(value: object) -> str:
+    """A value as complaints quote it. What is no word has its kind alone: it may unfold to gigabytes."""
+    match value:
+        case str() | int() | float() | None:
+            return repr(value)[:80]
+        case list():
+            return "a list"
+        case _:
+            return "a table"
+
+
 def _limits(head: Mapping[str, Any]) -> dict[str, Any]:
     groups, edits = head.get("groups"), head.get("edits")
     if groups is not None:
         if not isinstance(groups, list):
-            raise BadInput(f"groups: {groups!r} is no list.")
-        strange = [group for group in groups if group not in GRANTED]
+            raise BadInput(f"groups: {quoted(groups)} is no list.")
+        strange = [quoted(group) for group in groups if group not in GRANTED]
         if strange:
-            raise BadInput(f"unknown groups {strange}; known are {', '.join(GRANTED)}.")
+            raise BadInput(f"unknown groups {', '.join(strange)}; known are {', '.join(GRANTED)}.")
         groups = frozenset(groups)
     try:
-        re.compile(str(edits or ""))
+        re.compile(edits if isinstance(edits, str) else "")
     except re.error as error:
-        raise BadInput(f"edits: {edits!r} is no regular expression ({error}).") from None
+        raise BadInput(f"edits: {quoted(edits)} is no regular expression ({error}).") from None
     if head.get("effort") not in (None, *get_args(Effort)):
-        raise BadInput(f"effort: {head['effort']!r} is none of {', '.join(get_args(Effort))}.")
+        raise BadInput(f"effort: {quoted(head['effort'])} is none of {', '.join(get_args(Effort))}.")
     return {"groups": groups}
 
 
@@ -123,14 +135,14 @@ def _front_matter(text: str) -> tuple[dict[str, Any], str]:
     match = re.match(r"---[ \t]*\r?\n(.*?)(?:\r?\n)?---[ \t]*(?:\r?\n(.*)|$)", text, re.DOTALL)
     if match is None:
         raise BadInput("it has no front matter (`---`, `title: …`, `---`).")
-    return _plain_table(match[1]) or _table(match[1]), match[2] or ""
+    return plain_table(match[1]) or _table(match[1]), match[2] or ""
 
 
 PLAIN = re.compile(r"(\w+): (?:\[([\w, -]*)\]|([A-Za-z\\][^:#]*))")
 MEANS_SOMETHING = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 
 
-def _plain_table(head: str) -> dict[str, Any]:
+def plain_table(head: str) -> dict[str, Any]:
     """A table of words and lists of words alone, as our own files have it: YAML's import costs more than they all.
     {} when there is more to it."""
     table: dict[str, Any] = {}

@@ -2,7 +2,7 @@
 
 import json
 
-from kcode.modes.mode import GRANTED, PLAIN, Mode
+from kcode.modes.mode import GRANTED, Mode, plain_table
 
 COMMENTED = """\
 ---
@@ -43,8 +43,4 @@ def written(mode: Mode) -> str:
 
 def _value(key: str, text: str) -> str:
     """As it is where that is read back, else quoted: what JSON quotes, YAML reads."""
-    return (
-        text
-        if PLAIN.fullmatch(f"{key}: {text}") and text == text.strip()
-        else json.dumps(text, ensure_ascii=False)
-    )
+    return text if plain_table(f"{key}: {text}") == {key: text} else json.dumps(text, ensure_ascii=False)

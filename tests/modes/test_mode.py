@@ -39,7 +39,7 @@ def test_a_file_may_say_all_there_is_about_a_mode() -> None:
         "when_to_use: >\n  After a change,\n  before a commit.\ndescription: Looks twice\n---\nYou review.\n",
         "x.md",
     )
-    assert (mode.title, mode.groups) == ("Review: deep", {"read", "outside"})
+    assert mode.title == "Review: deep" and mode.groups == {"read", "outside"}
     assert (mode.model, mode.effort) == ("openai/gpt-5", "high")
     assert (mode.when_to_use, mode.description) == ("After a change, before a commit.", "Looks twice")
     assert mode.prompt == "You review."
@@ -57,7 +57,7 @@ def test_without_a_prompt_a_file_only_changes_the_mode_of_its_name() -> None:
 
 def test_with_a_prompt_it_takes_nothing_from_the_mode_of_its_name() -> None:
     mine = parse_mode("code", "---\ntitle: Mine\n---\nLook.", "code.md", load_modes()[0]["code"])
-    assert (mine.groups, mine.when_to_use) == ({"read"}, "")
+    assert mine.groups == {"read"} and mine.when_to_use == ""
 
 
 def test_what_the_delegating_model_is_told_of_a_mode_is_short() -> None:
