@@ -95,7 +95,7 @@ def import_modes(path: Path | None, is_meant: bool, force: bool, into: bool | No
     for place in _to_import(path):
         found = read(place, known)
         for mode in found.modes:
-            is_project = place.path.absolute().is_relative_to(Path.cwd()) if into is None else into
+            is_project = place.path.resolve().is_relative_to(Path.cwd()) if into is None else into
             count += _imported(
                 mode, _folder(is_project) / f"{mode.name.replace('/', '-')}.md", is_meant, force
             )
