@@ -5,12 +5,14 @@ import itertools
 import logging
 from collections.abc import Coroutine, Iterable
 
+from kcode.agent import pause
 from kcode.agent.task import Task
 from kcode.errors import (
     KcodeError,
     NeedsApproval,
     OverBudget,
     ProviderError,
+    Runaway,
     TimeLimit,
     ToolError,
     TurnLimit,
@@ -39,6 +41,7 @@ NOT_APPROVED = (
     "Not run: it needs the user's approval, and nobody was there. If it is still needed, call it again."
 )
 CUT_OFF = "Your reply was cut off at the output limit. Go on, in smaller parts."
+BABBLES = "The model says the same over and over in one reply, which was cut off."
 CUTS_IN_A_ROW = 3
 REFUSED = (
     "The provider refused to answer (content filter). Say it in other words, or take another model with -m."
@@ -61,7 +64,11 @@ async def run(task: Task) -> str:
                     f"Stopped after {turns} steps, the limit. Go on with `kcode -c`, or raise --max-turns."
                 )
             turns += 1
-            reply = await ask(task)
+            try:
+                reply = await ask(task)
+            except Runaway as error:
+                await pause.runaway(task, str(error))
+                continue
             cuts = cuts + 1 if reply.stop == "length" else 0
             if cuts == CUTS_IN_A_ROW:
                 raise KcodeError(
@@ -69,6 +76,8 @@ async def run(task: Task) -> str:
                 )
             if reply.calls:
                 await perform(task, reply)
+                if task.guards and (words := task.guard.trouble()):
+                    await pause.runaway(task, words)
             elif reply.stop == "length":
                 task.tell(MessageAdded(task=task.id, message=Prompt(text=CUT_OFF, by="kcode")))
             elif reply.stop == "refused":
@@ -128,10 +137,12 @@ async def listen(task: Task) -> Reply:
             case _:
                 pass
         task.tell(event)
+        if task.guards and task.guard.babbles():
+            raise Runaway(BABBLES)
 
     try:
         return await task.client.ask(task.request(), hear)
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, Runaway):
         if heard:
             reply = Reply(text="".join(heard), model=task.conversation.model, stop="cancelled")
             task.tell(MessageAdded(task=task.id, message=reply))
@@ -209,6 +220,8 @@ def outcome_of(error: KcodeError) -> Outcome:
             return "over_budget"
         case TurnLimit():
             return "turn_limit"
+        case Runaway():
+            return "runaway"
         case TimeLimit():
             return "time_limit"
         case NeedsApproval():

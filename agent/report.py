@@ -13,6 +13,7 @@ WORDS: dict[Outcome, str] = {
     "cancelled": "cancelled by the user",
     "over_budget": "over budget",
     "turn_limit": "stopped at the limit of steps",
+    "runaway": "stopped: it went in circles",
     "time_limit": "stopped at the limit of time",
     "needs_approval": "stopped: it needs an approval, and nobody was there",
     "failed": "failed",

@@ -1,17 +1,22 @@
 """A task: one conversation of one model in one mode. A subtask is a task with a parent."""
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 
 from kcode.agent import prompt
 from kcode.agent.approvals import Approvals
+from kcode.agent.budgets import Budgets, held_to
+from kcode.agent.guard.guard import Guard
 from kcode.events import BudgetSet, Condensed, Effort, Event, Listener, MessageAdded, ModeChanged, TaskStarted
 from kcode.llm.client import Client
 from kcode.llm.request import Request
 from kcode.messages import Message, Prompt, Todo, ToolResult
 from kcode.modes.choice import Models
 from kcode.modes.mode import Mode
+from kcode.spend.limits import Limit
 from kcode.tools.tool import Toolbox, Workspace
 
 
@@ -24,8 +29,7 @@ class Conversation:
     effort: Effort | None = None
     parent: str | None = None
     project: str = ""
-    budget: int | None = None
-    """Micro-dollars; None: no limit."""
+    budgets: Budgets = field(default_factory=Budgets)
     mode_told: str = ""
     """The mode whose text the model knows; "": it was told nothing yet."""
     messages: list[Message] = field(default_factory=list)
@@ -36,11 +40,12 @@ class Conversation:
             case TaskStarted():
                 self.mode, self.model, self.effort = event.mode, event.model, event.effort
                 self.parent, self.project = event.parent, event.project
-                self.todos, self.budget = event.todos, event.budget
+                self.todos = event.todos
+                self.budgets.add(event)
             case ModeChanged():
                 self.mode, self.model, self.effort = event.mode, event.model, event.effort
             case BudgetSet():
-                self.budget = event.micro_dollars
+                self.budgets.add(event)
             case MessageAdded():
                 self.messages.append(event.message)
                 if isinstance(event.message, ToolResult) and event.message.todos is not None:
@@ -53,6 +58,11 @@ class Conversation:
                 self.mode_told = self.mode
             case _:
                 pass
+
+    @property
+    def budget(self) -> int | None:
+        """Micro-dollars that the session may cost; None: no limit."""
+        return self.budgets.session
 
     def unanswered(self) -> tuple[str, ...]:
         """Ids of calls without a result: a process that was killed leaves some."""
@@ -98,15 +108,27 @@ class Task:
     unfinished: Callable[[str], str]
     """What the model hears of its call, by id, that was stopped."""
     parent: "Task | None" = None
+    guard: Guard = field(init=False)
+    pausing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the user is asked whether to go on: of several tasks one asks at a time."""
     inbox: deque[Prompt] = field(default_factory=deque)
     """What the user said and the model has not been told yet."""
     afterwards: deque[Event] = field(default_factory=deque)
     """What happens when the step is over: not between a call and its result."""
 
+    def __post_init__(self) -> None:
+        self.guard = Guard(self.id)
+
     def tell(self, event: Event) -> None:
         """The one way in which anything happens: the conversation takes it, then everybody hears it."""
         self.conversation.add(event)
+        self.guard(event)
         self.hear(event)
+
+    @property
+    def guards(self) -> bool:
+        """Whether what goes in circles is stopped."""
+        return self.models.settings.limits.guard
 
     @property
     def mode(self) -> Mode:
@@ -147,6 +169,15 @@ class Task:
         """What the prompts said that holds when they are gone, in this mode or the present one."""
         return f"{prompt.place(self.workspace.root)}\n{self.mode_text(mode or self.mode)}"
 
+    def upwards(self) -> "list[Task]":
+        """The task and those above it, the user's last."""
+        return [self, *(self.parent.upwards() if self.parent else ())]
+
+    def limits(self) -> tuple[Limit, ...]:
+        """The budgets that its next request must fit into."""
+        chain = [(task.id, task.conversation.budgets) for task in self.upwards()]
+        return held_to(chain, self.client.settings.budget, date.today())
+
     def request(self) -> Request:
         """The next request: the same system prompt and tools for every mode, so that the provider's cache holds."""
         said = self.conversation
@@ -163,5 +194,6 @@ class Task:
             tools=self.tools.schemas(),
             messages=tuple(said.messages),
             max_tokens=self.output_tokens,
-            budget=said.budget,
+            limits=self.limits(),
+            purse=self.upwards()[-1].conversation.budgets.purse,
         )

@@ -8,6 +8,7 @@ Exception
     ├── NeedsApproval    3    a call that the policy does not allow, and nobody to ask
     ├── OverBudget       4
     ├── TurnLimit        5
+    ├── Runaway          5    the work goes in circles
     ├── ProviderError    1    what a provider answered, or that it did not
     │   ├── WindowFull        the conversation does not fit the model's window
     │   └── Unavailable  75   all retries and fallbacks were in vain
@@ -95,6 +96,12 @@ class OverBudget(KcodeError):
 
 
 class TurnLimit(KcodeError):
+    exit_code = 5
+
+
+class Runaway(KcodeError):
+    """The work goes in circles."""
+
     exit_code = 5
 
 

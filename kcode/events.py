@@ -14,7 +14,9 @@ from kcode.messages import Message, Record, Todo, Usage
 
 Effort = Literal["low", "medium", "high", "max"]
 Purpose = Literal["chat", "title", "enhance", "condense", "keepalive", "memory"]
-Outcome = Literal["done", "cancelled", "over_budget", "turn_limit", "runaway", "time_limit", "needs_approval", "failed"]
+Outcome = Literal[
+    "done", "cancelled", "over_budget", "turn_limit", "runaway", "time_limit", "needs_approval", "failed"
+]
 SpendState = Literal["settled", "estimated", "failed"]
 
 

@@ -86,6 +86,8 @@ class Timeouts(Section):
 class Limits(Section):
     turns: int | None = Field(None, ge=1)
     """Steps per prompt."""
+    guard: bool = True
+    """Whether work that goes in circles is stopped until the user has looked at it."""
     output_tokens: int = Field(16_000, ge=1)
     """max_tokens of a request, lowered to the model's own maximum."""
 
