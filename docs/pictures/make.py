@@ -32,7 +32,7 @@ from kcode.cli.screen import door_for
 from kcode.llm import transport
 from kcode.scripted import ScriptedProvider
 from kcode.tui.app import KcodeApp
-from kcode.tui.approval.approval import GRACE, PAUSE
+from kcode.tui.approval.ask import GRACE, PAUSE
 from kcode.tui.engine.engine import Engine
 from tests.tui.screen import until, until_shown
 

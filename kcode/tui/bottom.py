@@ -11,7 +11,8 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 
-from kcode.tui.approval.approval import Asked, Questions
+from kcode.tui.approval.ask import Asked
+from kcode.tui.approval.questions import Questions
 from kcode.tui.engine.state import State
 from kcode.tui.input.completion import Completions, Files
 from kcode.tui.input.history import History

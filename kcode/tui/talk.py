@@ -19,7 +19,7 @@ from kcode.files.listing import files_of
 from kcode.processes.git import GitError, git
 from kcode.settings import project_file
 from kcode.spend.meter import Meter
-from kcode.tui.approval.approval import Ask
+from kcode.tui.approval.ask import Ask
 from kcode.tui.bottom import Bottom
 from kcode.tui.commands import choosing, commands, trusting
 from kcode.tui.desk import Command
@@ -231,7 +231,7 @@ class Talk(Screen[None]):
 
     @on(Ask.Answered)
     def _answered(self, event: Ask.Answered) -> None:
-        self.engine.answer(event.id, event.answer, event.words)
+        self.engine.answer(event.id, event.answer, event.words, event.hunks)
 
     @on(Finder.Sought)
     def _seek(self, event: Finder.Sought) -> None:

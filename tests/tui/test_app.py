@@ -8,7 +8,7 @@ import pytest
 from kcode.events import ModeChanged, Spent
 from kcode.memory import log
 from kcode.paths import data_dir
-from kcode.tui.approval.approval import GRACE, PAUSE
+from kcode.tui.approval.ask import GRACE, PAUSE
 from tests.playing import call
 from tests.tui.conftest import MODEL, OTHER, Run, Start, lane
 
@@ -83,6 +83,35 @@ async def test_an_edit_is_shown_as_a_diff_and_always_allows_the_next(start: Star
         await approve(run, "a")
         await run.sees("Changed.")
         assert "percent / 100" in (run.root / "shop/discount.py").read_text()
+
+
+async def test_of_an_edit_a_hunk_is_left_out(start: Start) -> None:
+    edits = [{"old": f"line {n}\n", "new": f"LINE {n}\n"} for n in (5, 30)]
+    steps = [
+        call("edit", path="long.txt", edits=edits),
+        {"expect": "declined the changes from line 27", "text": "Half of it."},
+    ]
+    async with start(lane("shout", *steps)) as run:
+        (run.root / "long.txt").write_text("".join(f"line {n}\n" for n in range(1, 41)))
+        await run.type("shout")
+        await run.sees("[x] 2 of 2")
+        await asyncio.sleep(max(GRACE, PAUSE) + 0.2)
+        await run.press("left", "space")
+        await run.sees("yes, 1 of the 2 hunks")
+        await run.press("y")
+        await run.sees("Half of it.")
+        text = (run.root / "long.txt").read_text()
+        assert "LINE 5\n" in text and "line 30\n" in text
+        assert run.provider.mismatches == []
+
+
+async def test_the_like_of_a_command_is_not_asked_again(start: Start) -> None:
+    steps = [call("shell", command="touch one"), call("shell", command="touch two"), {"text": "Both there."}]
+    async with start(lane("make", *steps)) as run:
+        await run.type("make")
+        await approve(run, "4")
+        await run.sees("Both there.")
+        assert (run.root / "two").exists()
 
 
 async def test_a_message_that_is_typed_while_something_is_asked_answers_nothing(start: Start) -> None:

@@ -100,8 +100,8 @@ class Engine:
     def cancel(self) -> None:
         self._with(lambda session: session.cancel())
 
-    def answer(self, id: str, answer: str, words: str = "") -> None:
-        self._with(lambda session: session.answer(id, answer, words))
+    def answer(self, id: str, answer: str, words: str = "", hunks: tuple[int, ...] | None = None) -> None:
+        self._with(lambda session: session.answer(id, answer, words, hunks))
 
     def switch(self, mode: str, model: str, effort: Effort | None = None) -> None:
         self._with(lambda session: session.switch(mode, model, effort))

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from kcode.events import ApprovalAsked, QuestionAsked
-from kcode.tui.approval.approval import Ask, Asked, Questions
+from kcode.events import ApprovalAsked, CommandPart, QuestionAsked
+from kcode.tui.approval.ask import Ask, Asked
+from kcode.tui.approval.questions import Questions
 from kcode.tui.input.history import History
 from kcode.tui.input.prompt import Prompt
 from tests.tui.screen import Frame, shown, until
@@ -43,6 +44,9 @@ class Stage:
 
     def ask(self, asked: Asked) -> None:
         self.questions.show([(asked, "")])
+
+    def hunks(self) -> list[tuple[int, ...] | None]:
+        return [message.hunks for message in self.frame.heard_of(Ask.Answered)]
 
     def answers(self) -> list[tuple[str, str, str]]:
         return [(m.id, m.answer, m.words) for m in self.frame.heard_of(Ask.Answered)]
@@ -201,3 +205,109 @@ async def test_a_question_without_suggestions_is_written_at_once(stage: Stage) -
     await stage.armed()
     await stage.pilot.press(*"42", "enter")
     assert stage.answers() == [("q9", "42", "")]
+
+
+# A diff, hunk by hunk
+
+THREE = "".join(f"@@ -{n},1 +{n},1 @@\n-old {n}\n+new {n}\n" for n in (10, 20, 30))
+
+
+def edit(diff: str = THREE, hunks: int = 3) -> ApprovalAsked:
+    return ApprovalAsked(
+        task="main",
+        id="q1",
+        call_id="c",
+        name="edit",
+        title="Edit a.txt",
+        preview=diff,
+        reason="edits need your yes",
+        always="all edits in the workspace",
+        hunks=hunks,
+    )
+
+
+async def test_all_hunks_are_taken_unless_one_is_left(stage: Stage) -> None:
+    stage.ask(edit())
+    await stage.armed()
+    await stage.pilot.pause()
+    assert stage.screen().count("[x]") == 3
+    await stage.pilot.press("y")
+    assert (stage.answers(), stage.hunks()) == ([("q1", "once", "")], [None])
+
+
+async def test_a_hunk_is_left_out_and_the_card_says_so(stage: Stage) -> None:
+    stage.ask(edit())
+    await stage.armed()
+    await stage.pilot.press("right", "right", "space", "right")
+    await stage.pilot.pause()
+    screen = stage.screen()
+    assert "[ ] 2 of 3  left out" in screen and "yes, 2 of the 3 hunks" in screen
+    assert "new 20" not in screen and "new 30" in screen
+    await stage.pilot.press("1")
+    assert stage.hunks() == [(0, 2)]
+
+
+async def test_a_hunk_that_was_left_out_can_be_taken_again(stage: Stage) -> None:
+    stage.ask(edit())
+    await stage.armed()
+    await stage.pilot.press("right", "space", "space", "y")
+    assert stage.hunks() == [None]
+
+
+async def test_no_hunk_at_all_is_a_no(stage: Stage) -> None:
+    stage.ask(edit())
+    await stage.armed()
+    await stage.pilot.press("right", "space", "right", "space", "right", "space", "y", *"not now", "enter")
+    assert stage.answers() == [("q1", "no", "not now")]
+
+
+async def test_nothing_is_left_out_before_keys_count(tmp_path: Path) -> None:
+    async with staged(tmp_path) as stage:
+        stage.ask(edit())
+        await stage.pilot.press("right", "space")
+        await stage.pilot.pause()
+        assert "[ ]" not in stage.screen()
+
+
+async def test_one_hunk_is_all_or_nothing(stage: Stage) -> None:
+    stage.ask(edit(DIFF, hunks=0))
+    await stage.armed()
+    await stage.pilot.press("right", "space", "y")
+    assert stage.hunks() == [None]
+    assert "[x]" not in stage.screen()
+
+
+# A command, part by part
+
+
+async def test_each_part_of_a_command_is_shown_with_what_is_thought_of_it(stage: Stage) -> None:
+    parts = (
+        CommandPart(text="cd src", verdict="allow", reason="it changes nothing"),
+        CommandPart(text="rm -rf [b]x", verdict="ask", reason="commands need your yes"),
+    )
+    stage.ask(command(preview="cd src && rm -rf [b]x").model_copy(update={"parts": parts}))
+    await stage.pilot.pause()
+    screen = stage.screen()
+    assert "✓ cd src  it changes nothing" in screen
+    assert "? rm -rf [b]x  commands need your yes" in screen
+
+
+async def test_the_like_of_it_is_the_fourth_answer_and_only_where_it_is_offered(stage: Stage) -> None:
+    stage.ask(command())
+    await stage.armed()
+    await stage.pilot.press("4", "p")
+    assert stage.answers() == []
+    stage.ask(command("q2").model_copy(update={"like": "shell(git diff *)"}))
+    await stage.armed()
+    await stage.pilot.pause()
+    assert "always the like of it: shell(git diff *)" in stage.screen()
+    await stage.pilot.press("4")
+    assert stage.answers() == [("q2", "like", "")]
+
+
+async def test_who_asks_is_said(stage: Stage) -> None:
+    stage.ask(QUESTION.model_copy(update={"by": "kcode"}))
+    await stage.armed()
+    assert "kcode has stopped, and asks" in stage.screen()
+    await stage.pilot.press("1")
+    assert stage.answers() == [("q9", "SQLite", "")]
