@@ -98,11 +98,14 @@ class Reply(Record):
 
 
 class ToolResult(Record):
-    """What came back of one call. The model reads `text` and `images`; people and the program the rest."""
+    """What came back of one call. The model reads `text`, `notes` and `images`; people and the program
+    the rest."""
 
     role: Literal["tool"] = "tool"
     call_id: str
     text: str
+    notes: str = ""
+    """What kcode tells beside the result: the rules of a folder that work has got to."""
     ok: bool = True
     images: tuple[Image, ...] = ()
     changes: tuple[Change, ...] = ()

@@ -21,6 +21,7 @@ import kcode.tools
 from kcode.errors import ToolError
 from kcode.messages import Change, Image, Record, Todo, ToolCall
 from kcode.processes.jobs import Jobs
+from kcode.processes.sandbox import Surroundings
 from kcode.visible import escaped
 
 Group = Literal["read", "edit", "command", "delegate", "outside", "switch"]
@@ -32,9 +33,11 @@ WANTED = {"type", "description", "items", "enum", "anyOf"}
 
 
 class Output(Record):
-    """What a call gives back. `text` goes to the model; the rest is for the screen, receipt and log."""
+    """What a call gives back. `text` and `notes` go to the model; the rest is for the screen, receipt and log."""
 
     text: str
+    notes: str = ""
+    """The loop's own: the rules of a folder that work has got to."""
     ok: bool = True
     images: tuple[Image, ...] = ()
     changes: tuple[Change, ...] = ()
@@ -103,6 +106,12 @@ class Workspace:
     command_silence: float
     """Seconds that it may be silent, unless the model has named a time."""
     others: Others = field(default_factory=Nobody)
+    around: Callable[[], Surroundings] = Surroundings
+    """What a command is started in now."""
+    hides: Callable[[str, Path], bool] = lambda _tool, _path: False
+    """Whether a rule keeps a file (resolved) from a tool that comes upon it: it is left out."""
+    judged: dict[str, Path] = field(default_factory=dict)
+    """Names of files -> where they led when it was decided that a call may have them."""
     seen: dict[Path, str] = field(default_factory=dict)
     """Files that the model has read or written -> hash of the bytes it knows."""
     told: dict[tuple[object, ...], str] = field(default_factory=dict)
@@ -110,7 +119,14 @@ class Workspace:
 
     def path(self, name: str) -> Path:
         """Where the model's `name` leads to: relative to the root, symlinks and `..` resolved. ToolError on
-        NUL, on a symlink loop, and on an empty name."""
+        NUL, on a symlink loop, on an empty name, and when it leads elsewhere than when it was judged."""
+        path = self.resolved(name)
+        if self.judged.get(name, path) != path:
+            raise ToolError(f"{name} leads elsewhere than a moment ago. Nothing was done.")
+        return path
+
+    def resolved(self, name: str) -> Path:
+        """Where it leads to now, whatever was judged."""
         if not name or "\0" in name:
             raise ToolError(f"{name!r} is no path.")
         try:

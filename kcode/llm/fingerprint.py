@@ -104,7 +104,7 @@ def _of_message(message: Message) -> Block:
             thinking = [json.dumps(block) for block in message.thinking]
             return _block("reply", "\n".join([message.text, *calls, *thinking]))
         case ToolResult():
-            return _block("result", f"{message.text}\n{message.ok}", message.images)
+            return _block("result", f"{message.text}\n{message.ok}{message.notes}", message.images)
 
 
 def _block(kind: Kind, text: str, images: tuple[Image, ...] = ()) -> Block:

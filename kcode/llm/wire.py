@@ -122,6 +122,7 @@ class _Writer:
         text = result.text if result.text.strip() else NO_OUTPUT
         if not result.ok and not text[:40].lower().lstrip("(").startswith(("error", "cancel")):
             text = f"Error: {text}"
+        text += f"\n\n{result.notes}" if result.notes else ""
         id = self.ids.get(result.call_id) or self.new_id(result.call_id)
         in_place = result.images if self.family == "anthropic" else ()
         self.images += () if in_place else result.images

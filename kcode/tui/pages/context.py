@@ -49,7 +49,8 @@ def _pieces(message: Prompt | Reply | ToolResult) -> list[tuple[str, str]]:
             thinking = [("thinking", json.dumps(message.thinking))] if message.thinking else []
             return [*thinking, *([("what the model said", message.text)] if message.text else []), *calls]
         case ToolResult():
-            return [("results of tools", message.text)]
+            rules = [("rules of folders", message.notes)] if message.notes else []
+            return [("results of tools", message.text), *rules]
 
 
 def _tokens(text: str) -> int:
