@@ -96,9 +96,12 @@ class Session:
         effort: Effort | None = None,
         budget: int | None = None,
         project: str = "",
+        purse: str = "",
+        elsewhere: int = 0,
     ) -> None:
         """Start the conversation with this project block, or go on with a past one, which has its own, in this mode,
-        model and budget (micro-dollars)."""
+        model and budget (micro-dollars). `purse`: another session whose budget it is, too; `elsewhere`: micro-dollars
+        of it that are spent, other than by what this session remembers."""
         self._mode_named(mode)
         tell, said = self.task.tell, self.task.conversation
         if not self.past:
@@ -108,8 +111,11 @@ class Session:
         else:
             self.tree.answer_calls(self.task)
             self.switch(mode, model, effort)
-        if budget != said.budget:
-            tell(BudgetSet(task=MAIN, micro_dollars=budget))
+        purse = purse or said.budgets.purse or self.id
+        if budget is None and said.budget is None:
+            return
+        if (budget, purse, elsewhere) != (said.budget, said.budgets.purse, said.budgets.elsewhere):
+            tell(BudgetSet(task=MAIN, micro_dollars=budget, purse=purse, used=elsewhere))
 
     async def prompt(self, text: str, images: Sequence[Image] = ()) -> str:
         """Say it, work until the model's last words, and return them. KcodeError when it cannot go on."""
@@ -170,8 +176,10 @@ class Session:
 
     def set_budget(self, micro_dollars: int | None) -> None:
         """The session may spend so much in all; None: no limit."""
-        if micro_dollars != self.task.conversation.budget:
-            self.task.tell(BudgetSet(task=MAIN, micro_dollars=micro_dollars))
+        budgets = self.task.conversation.budgets
+        if micro_dollars != budgets.session:
+            purse, elsewhere = budgets.purse or self.id, budgets.elsewhere
+            self.task.tell(BudgetSet(task=MAIN, micro_dollars=micro_dollars, purse=purse, used=elsewhere))
 
     @property
     def is_working(self) -> bool:

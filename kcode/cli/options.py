@@ -40,12 +40,14 @@ class RunOptions:
 
     permission_mode: "PermissionMode | None" = None
     yolo: bool = False
-    """The user's explicit yes to `auto` where there is no sandbox; `permission_mode` is then `auto`."""
+    """Nothing is asked, and commands run in no sandbox unless the settings insist; `permission_mode` is then `auto`."""
     allowed_tools: tuple[str, ...] = ()
     """Permission rules, as in the settings."""
     disallowed_tools: tuple[str, ...] = ()
 
     max_budget_usd: Decimal | None = None
+    purse: str = ""
+    """Id of the session whose budget it goes on with; no option, a screen's wish."""
     max_turns: int | None = None
     max_tokens: int | None = None
     max_time: float | None = None

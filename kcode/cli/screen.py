@@ -55,7 +55,7 @@ def wished(options: RunOptions, wish: Wish) -> RunOptions:
     if wish.model is not None:
         options = replace(options, models=(*options.models, wish.model))
     if wish.budget is not None:
-        options = replace(options, max_budget_usd=Decimal(wish.budget) / 1_000_000)
+        options = replace(options, max_budget_usd=Decimal(wish.budget) / 1_000_000, purse=wish.purse)
     match wish.kind:
         case "asked" | "demo":
             return options
@@ -74,4 +74,5 @@ def wished(options: RunOptions, wish: Wish) -> RunOptions:
                 models=(),
                 effort=None,
                 max_budget_usd=None,
+                purse="",
             )

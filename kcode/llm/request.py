@@ -28,8 +28,6 @@ class Request(Record):
     """The budgets that it must fit into."""
     purse: str = ""
     """The session whose budget it spends; "": its own."""
-    budget: int | None = None
-    """Micro-dollars that the whole session may cost; None: no limit."""
 
     @property
     def reads(self) -> str:

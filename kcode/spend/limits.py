@@ -63,8 +63,8 @@ def set_amounts(budget: Budget) -> dict[Scope, int]:
 def limits(amounts: Amounts, trees: Mapping[str, int | None]) -> tuple[Limit, ...]:
     """What a request of a task is held to, the narrowest scope first.
 
-    `trees`: the ids of the task and of those above it, the nearest first, each with what its whole tree was given;
-    None: as much as `amounts` have for a task.
+    `trees`: the ids of the task and of those above it, the nearest first, each with what its whole tree may cost, None
+    for no limit; the amount for a task in general is not looked at.
     """
     return tuple(_limits(amounts, trees))
 
@@ -72,8 +72,7 @@ def limits(amounts: Amounts, trees: Mapping[str, int | None]) -> tuple[Limit, ..
 def _limits(amounts: Amounts, trees: Mapping[str, int | None]) -> Iterator[Limit]:
     for scope in SCOPES:
         if scope == "task":
-            for id, given in trees.items():
-                amount = amounts.get(scope) if given is None else given
+            for id, amount in trees.items():
                 if amount is not None:
                     yield Limit(scope=scope, key=id, micro_dollars=amount)
         elif scope in amounts:

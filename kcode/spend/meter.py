@@ -55,11 +55,13 @@ class Reading(Record):
     next_warm: int | None
     """The input of the next request, when the provider still has its cache."""
     next_cold: int | None
+    elsewhere: int = 0
+    """Of the budget, spent by other sessions that share it."""
 
     @property
     def left(self) -> int | None:
         """Of the budget; None: there is none."""
-        return None if self.budget is None else max(self.budget - self.session.micro_dollars, 0)
+        return None if self.budget is None else max(self.budget - self.elsewhere - self.session.micro_dollars, 0)
 
     @property
     def fill(self) -> float | None:
@@ -81,6 +83,10 @@ class Meter:
     accounts: dict[Account, Total] = field(default_factory=dict)
     context: int = 0
     budget: int | None = None
+    elsewhere: int = 0
+    """Micro-dollars of the budget that other sessions, which share it, have spent."""
+    purse: str = ""
+    """The session whose budget it is; "": the one that is shown."""
     _streamed: Counter[str] = field(default_factory=Counter)
     """Task -> characters of the reply that arrives."""
     _recent: deque[tuple[float, int]] = field(default_factory=deque)
@@ -102,8 +108,8 @@ class Meter:
                 self._streamed[event.task] += len(event.text)
             case Retrying():
                 del self._streamed[event.task]
-            case BudgetSet():
-                self.budget = event.micro_dollars
+            case BudgetSet(scope="session"):
+                self.budget, self.elsewhere, self.purse = event.micro_dollars, event.used, event.purse
             case Condensed() | ResultsDropped() if event.task == self.main:
                 self.context = event.after
             case MessageAdded(message=Prompt() as prompt) if event.task == self.main:
@@ -124,6 +130,7 @@ class Meter:
             context=self.context + self._streamed[self.main] // CHARACTERS_PER_TOKEN,
             window=self.window,
             budget=self.budget,
+            elsewhere=self.elsewhere,
             next_warm=self._input_price(is_warm=True),
             next_cold=self._input_price(is_warm=False),
         )

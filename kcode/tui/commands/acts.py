@@ -21,9 +21,10 @@ COPY_TIME = 2.0
 
 
 def new_session(desk: Desk, _: str = "") -> None:
-    """The old one is kept; what is left of its budget goes on."""
-    reading = desk.meter.reading()
-    desk.engine.open(Wish("new", budget=reading.left))
+    """The old one is kept; its budget goes on, with all that was spent of it."""
+    meter, opened = desk.meter, desk.state.opened
+    purse = meter.purse or (opened.session if opened else "")
+    desk.engine.open(Wish("new", budget=meter.budget, purse=purse))
 
 
 def fork_session(desk: Desk, _: str = "") -> None:

@@ -29,7 +29,9 @@ class Wish:
     model: str | None = None
     """`provider/name`, chosen on the screen because the settings lead to none."""
     budget: int | None = None
-    """Micro-dollars that are left of the session before, for `new`."""
+    """Micro-dollars, that of the session before, for `new`."""
+    purse: str = ""
+    """Whose budget that is, in which all that was spent before counts."""
 
 
 class Started(Protocol):
