@@ -6,8 +6,7 @@ rule; the border of the workspace; the mode. Of a command every part is judged, 
 
 from collections.abc import Iterable, Iterator
 from copy import copy
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Literal
@@ -15,12 +14,14 @@ from typing import Literal
 from kcode import settings
 from kcode.agent.alike import folder_of, pattern_of
 from kcode.agent.commands import Part, Redirection, Simple, Unclear, parts
+from kcode.agent.named import QUIET, files_in, secrets_in
 from kcode.agent.programs import name_of, surprise
 from kcode.agent.protected import WHY, protection
 from kcode.agent.rules import Rule, rule
 from kcode.agent.words import Word, names_in
 from kcode.errors import ToolError
 from kcode.files.secrets import is_secret
+from kcode.processes.sandbox import Sandbox, active, why_not
 from kcode.tools.tool import Group, Tool, Workspace
 
 Verdict = Literal["allow", "ask", "deny"]
@@ -28,9 +29,8 @@ STRICTNESS: dict[Verdict, int] = {"allow": 0, "ask": 1, "deny": 2}
 
 PLAN = "Plan mode only reads: change nothing, run no command, and say what you would do."
 
-QUIET = {"true", "false", ":", "echo", "pwd", "exit", "return", "break", "continue", "wait", "sleep"}
 QUIET_WHEN_SEEN = {"printf", "test", "["}
-"""Builtins of the shell that change nothing; the latter when all of their words are known."""
+"""Builtins that change nothing when all of their words are known."""
 
 HARMLESS_VARIABLES = names_in(
     "CI NO_COLOR FORCE_COLOR TERM LANG LC_ALL TZ COLUMNS LINES DEBUG VERBOSE RUST_BACKTRACE NODE_ENV "
@@ -47,20 +47,35 @@ class Decision:
     """Of a deny a sentence for the model, else some words for the user."""
 
 
+FINE = Decision("allow", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     part: str
     decision: Decision
 
 
+NO_SANDBOX = settings.Sandbox(mode="off")
+
+
 class Permissions:
     """The settings' rules with the flags', the mode, and what the user has granted in the session."""
 
-    def __init__(self, chosen: settings.Permissions, *, yolo: bool = False) -> None:
+    def __init__(
+        self,
+        chosen: settings.Permissions,
+        *,
+        yolo: bool = False,
+        sandbox: settings.Sandbox = NO_SANDBOX,
+    ) -> None:
         """BadInput when a rule is none."""
         self.mode = chosen.mode
         self.yolo = yolo
         """The user's word: nothing is asked."""
+        self.goes_without = False
+        """The user's word: `auto` runs commands also where there is no sandbox."""
+        self._sandbox = sandbox
         self._deny, self._ask, self._allow = (
             tuple(map(rule, texts)) for texts in (chosen.deny, chosen.ask, chosen.allow)
         )
@@ -73,9 +88,34 @@ class Permissions:
                 judged = self.explain(tool.target(), workspace, tool.name)
                 return max((one.decision for one in judged), key=lambda one: STRICTNESS[one.verdict])
             case "read" | "edit" as group:
-                return self._file(tool.name, group, tool.target() or ".", workspace)
+                name = tool.target() or "."
+                workspace.judged[name] = workspace.resolved(name)
+                return self._file(tool.name, group, name, workspace)
             case "delegate" | "outside" | "switch" as group:
                 return self._other(tool.name, group, tool.target())
+
+    def sandbox(self, root: Path, tmp: Path | None = None) -> Sandbox | None:
+        """The one that commands run in now, with what rules deny to be read hidden. BadInput when the settings insist
+        on one and there is none."""
+        found = active(self._sandbox, "" if self.yolo else self.mode, root, tmp)
+        return found and replace(found, hidden=(*found.hidden, *self._denied_places(root)))
+
+    def unconfined(self, root: Path) -> str | None:
+        """Why `auto` has to ask before a command: there is no sandbox, and the user has not said that it goes
+        without. None when it need not."""
+        if self.mode != "auto" or self.yolo or self.goes_without or self._sandbox.mode == "off":
+            return None
+        return why_not(root)
+
+    def hides(self, tool: str, path: Path, root: Path) -> bool:
+        """Whether a rule denies this file to a tool that reads, or wants it asked."""
+        return self._path_rule((*self._deny, *self._ask), tool, "read", (path,), root) is not None
+
+    def _denied_places(self, root: Path) -> Iterator[Path]:
+        for one in self._deny:
+            name = (one.pattern or "").removesuffix("**").removesuffix("*")
+            if one.is_about("read", "read") and name.strip("/") and not set(name) & set("*?["):
+                yield Path(name).expanduser() if name.startswith(("/", "~")) else root / name
 
     def explain(self, command: str, workspace: Workspace, tool: str = "shell") -> tuple[Judged, ...]:
         """The parts that were seen in a command, and what is thought of each."""
@@ -120,7 +160,7 @@ class Permissions:
         return other
 
     def _file(self, tool: str, group: Literal["read", "edit"], name: str, workspace: Workspace) -> Decision:
-        path = workspace.path(name)
+        path = workspace.resolved(name)
         paths = (path, Path(workspace.root, Path(name).expanduser()))
         root, shown_path = workspace.root, workspace.shown(path)
         if denied := self._path_rule(self._deny, tool, group, paths, root):
@@ -172,13 +212,13 @@ class Permissions:
     def _part(self, part: Part, tool: str, workspace: Workspace, moves: bool) -> Decision:
         match part:
             case Simple():
-                return self._simple(part, tool, workspace)
+                return self._simple(part, tool, workspace, moves)
             case Unclear():
-                return self._unclear(part.reason, tool)
+                return self._unclear(part.reason, tool, workspace)
             case Redirection(target=Word(text=text)):
                 is_relative = text is not None and not text.startswith(("/", "~"))
                 if text is None or part.target.is_pattern or (moves and is_relative):
-                    return self._unclear("which file it names is not known before", tool, "edit")
+                    return self._unclear("which file it names is not known before", tool, workspace, "edit")
                 return self._redirection(text, part.writes, workspace)
 
     def _redirection(self, name: str, writes: bool, workspace: Workspace) -> Decision:
@@ -186,23 +226,47 @@ class Permissions:
             decision = self._file("edit" if writes else "read", "edit" if writes else "read", name, workspace)
         except ToolError as error:
             return Decision("ask", str(error))
-        in_temp = workspace.path(name).is_relative_to(Path(gettempdir()).resolve())
+        in_temp = workspace.resolved(name).is_relative_to(Path(gettempdir()).resolve())
         if decision.verdict == "ask" and self.mode == "auto" and in_temp and not is_secret(Path(name)):
             return Decision("allow", "a temporary file")
         return decision
 
-    def _simple(self, simple: Simple, tool: str, workspace: Workspace) -> Decision:
+    def _simple(self, simple: Simple, tool: str, workspace: Workspace, moves: bool) -> Decision:
         if forbidden := self._forbidden(simple.words, tool):
             return forbidden
+        if (named := self._named(simple.words, workspace, moves)).verdict != "allow":
+            return named
         if self.yolo:
             return Decision("allow", "yolo")
-        if secret := next(_secrets(simple.words), ""):
+        if secret := next(secrets_in(simple.words), ""):
             return Decision("ask", f"{secret} is protected: {WHY['secret']}")
         if strange := next(filter(_is_meaningful, simple.assigned), ""):
-            return self._by_mode(tool, f"{strange} is set")
+            return self._by_mode(tool, f"{strange} is set", workspace)
         if simple.is_bare or not simple.words or self._is_quiet(simple.words, workspace):
             return Decision("allow", "it changes nothing")
-        return self._allowed(simple.words, tool)
+        return self._allowed(simple.words, tool, workspace)
+
+    def _named(self, words: tuple[Word, ...], workspace: Workspace, moves: bool) -> Decision:
+        """What rules say of the files that are named in a command, whatever it does with them."""
+        rules = [one for one in (*self._deny, *self._ask) if one.pattern and one.is_about("read", "read")]
+        if not rules or (words and words[0].text in QUIET):
+            return FINE
+        found = [
+            one for name in files_in(words, workspace.root) for one in self._about(rules, name, workspace)
+        ]
+        if denied := next((one for one in found if one in self._deny), None):
+            return Decision("deny", f"Denied by the rule {denied.text}.")
+        asked = next((one for one in found if not self.yolo), None)
+        if asked is None and moves and not self.yolo and any(word.is_known for word in words[1:]):
+            return Decision("ask", f"it may be what {rules[0].text} is about, since the folder changes")
+        return Decision("ask", f"the rule {asked.text}") if asked else FINE
+
+    def _about(self, rules: Iterable[Rule], name: str, workspace: Workspace) -> Iterator[Rule]:
+        try:
+            paths = (workspace.resolved(name), Path(workspace.root, Path(name).expanduser()))
+        except ToolError:
+            return
+        yield from (one for one in rules if any(one.forbids_path(path, workspace.root) for path in paths))
 
     def _forbidden(self, words: tuple[Word, ...], tool: str) -> Decision | None:
         answers = {
@@ -224,7 +288,7 @@ class Permissions:
                 )
         return None
 
-    def _allowed(self, words: tuple[Word, ...], tool: str) -> Decision:
+    def _allowed(self, words: tuple[Word, ...], tool: str, workspace: Workspace) -> Decision:
         reason = ""
         for one in self._allow:
             if not one.is_about(tool, "command"):
@@ -233,16 +297,20 @@ class Permissions:
                 reason = surprise(words) if one.pattern else ""
                 if not reason:
                     return Decision("allow", f"the rule {one.text}")
-        return self._by_mode(tool, reason or "commands need your yes")
+        return self._by_mode(tool, reason or "commands need your yes", workspace)
 
-    def _by_mode(self, tool: str, reason: str) -> Decision:
+    def _by_mode(self, tool: str, reason: str, workspace: Workspace) -> Decision:
         """What no rule with a pattern is about."""
         for one in self._allow:
             if one.pattern is None and one.is_about(tool, "command"):
                 return Decision("allow", f"the rule {one.text}")
-        return Decision("allow", "auto") if self.mode == "auto" else Decision("ask", reason)
+        if self.mode != "auto":
+            return Decision("ask", reason)
+        if why := self.unconfined(workspace.root):
+            return Decision("ask", f"it would run without a sandbox: {why}")
+        return Decision("allow", "auto")
 
-    def _unclear(self, reason: str, tool: str, group: Group = "command") -> Decision:
+    def _unclear(self, reason: str, tool: str, workspace: Workspace, group: Group = "command") -> Decision:
         """It may be anything: so may it be what a rule forbids."""
         ruled = [
             one
@@ -255,7 +323,7 @@ class Permissions:
             return Decision("deny", PLAN)
         if self.yolo:
             return Decision("allow", "yolo")
-        return Decision("ask", reason) if ruled else self._by_mode(tool, reason)
+        return Decision("ask", reason) if ruled else self._by_mode(tool, reason, workspace)
 
     def _is_quiet(self, words: tuple[Word, ...], workspace: Workspace) -> bool:
         program = words[0].text
@@ -264,7 +332,7 @@ class Permissions:
         if program in QUIET_WHEN_SEEN:
             return not surprise(words)
         if program == "cd" and len(words) == 2 and words[1].is_known and words[1].text:
-            return workspace.holds(workspace.path(words[1].text))
+            return workspace.holds(workspace.resolved(words[1].text))
         return False
 
     def _path_rule(
@@ -291,21 +359,6 @@ def shown(part: Part) -> str:
             return f"{'>' if writes else '<'} {'…' if target.text is None else target.text}"
         case Unclear(text):
             return text
-
-
-def _secrets(words: tuple[Word, ...]) -> Iterator[str]:
-    """Words that name files with secrets, whatever the program makes of them."""
-    if words and words[0].text in QUIET:
-        return
-    for word in words[1:]:
-        text = word.text or ""
-        for name in {text, text.partition("=")[2]} if text.startswith("-") else {text}:
-            if is_secret(Path(name)) or (word.is_pattern and _may_be_secret(Path(name).name)):
-                yield name
-
-
-def _may_be_secret(pattern: str) -> bool:
-    return pattern.startswith((".", "[", "?")) and fnmatchcase(".env", pattern)
 
 
 def _is_meaningful(variable: str) -> bool:

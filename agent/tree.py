@@ -36,6 +36,7 @@ from kcode.modes.choice import Models
 from kcode.modes.mode import Mode, mode_named
 from kcode.processes.git import GitError
 from kcode.processes.jobs import Jobs
+from kcode.processes.sandbox import Surroundings
 from kcode.tools.delegate import first_line
 from kcode.tools.read import Read
 from kcode.tools.tool import Assignment, Others, Output, Toolbox, Workspace
@@ -52,6 +53,8 @@ class Equipment:
     approvals: Approvals
     delegation: settings.Delegation
     worktrees: Worktrees
+    around: Callable[[Path], Surroundings]
+    """What a command that works in a folder is started in now."""
     turns: int | None
     output_tokens: int
     command_limit: float
@@ -289,6 +292,8 @@ class Tree:
             jobs=Jobs(),
             command_limit=equipment.command_limit,
             command_silence=equipment.command_silence,
+            around=lambda: equipment.around(folder),
+            hides=lambda tool, path: equipment.approvals.permissions.hides(tool, path, folder),
         )
 
     # What it is told

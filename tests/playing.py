@@ -47,6 +47,7 @@ def settings_for(provider: ScriptedProvider, wire: WireName = "anthropic") -> tu
         f'providers.scripted={{wire="{wire}", base_url="{base}", key="none"}}',
         f'prices."{MODEL}"={{{prices}}}',
         "retry.first_wait=0.01",
+        'sandbox.mode="off"',
     )
 
 

@@ -45,7 +45,7 @@ class List(Tool):
             entries = await asyncio.to_thread(os.listdir, path)
         except OSError as error:
             raise ToolError(await trouble(error, path, workspace)) from None
-        files = await files_of(path)
+        files = [file for file in await files_of(path) if not workspace.hides(self.name, path / file)]
         if not files:
             return Output(text=f"{name} holds {'only ignored or hidden files' if entries else 'nothing'}.")
         return Output(text=await asyncio.to_thread(_tree, files, self.depth or DEEPEST, path))

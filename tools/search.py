@@ -47,7 +47,7 @@ class Search(Tool):
             raise ToolError("pattern must be some text within one line.")
         path = workspace.path(self.path)
         try:
-            folder, names = await self._files(path)
+            folder, names = await self._files(path, workspace)
         except OSError as error:
             raise ToolError(await trouble(error, path, workspace)) from None
         hits, note = await self._hits(folder, names, find_program("rg", workspace.root))
@@ -64,11 +64,12 @@ class Search(Tool):
         literally = await seek(Wanted(self.pattern, context, is_literal=True), folder, names, ripgrep)
         return literally, "[nothing by this regex; as literal text:]\n"
 
-    async def _files(self, path: Path) -> tuple[Path, list[str]]:
+    async def _files(self, path: Path, workspace: Workspace) -> tuple[Path, list[str]]:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             names = await files_of(path)
-            return path, await asyncio.to_thread(_searchable, path, names, self.glob)
+            found = await asyncio.to_thread(_searchable, path, names, self.glob)
+            return path, [name for name in found if not workspace.hides(self.name, path / name)]
         if not _is_searchable(path):
             kind = KINDS.get(stat.S_IFMT(mode), f"larger than {size_of(LARGEST_FILE)}")
             raise ToolError(f"{escaped(path.name)} is {kind}: it cannot be searched.")

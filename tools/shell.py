@@ -36,9 +36,9 @@ class Shell(Tool):
         return visible(self.command)
 
     async def run(self, workspace: Workspace, call_id: str) -> Output:
-        show = partial(workspace.show_output, call_id)
+        show, around = partial(workspace.show_output, call_id), workspace.around()
         if self.background:
-            job = workspace.jobs.start(self.command, workspace.root, workspace.overflow, show)
+            job = workspace.jobs.start(self.command, workspace.root, workspace.overflow, show, around)
             await job.wait(EARLY)
             return job_output(job)
         heard, screen = Heard(workspace.overflow), Screen(show)
@@ -47,11 +47,22 @@ class Shell(Tool):
         silence = limit if self.timeout else workspace.command_silence
         try:
             ended = await run(
-                self.command, workspace.root, heard.add, screen.add, limit=limit, silence=silence
+                self.command,
+                workspace.root,
+                heard.add,
+                screen.add,
+                limit=limit,
+                silence=silence,
+                around=around,
             )
         finally:
             screen.flush(final=True)
-        return Output(text=_with(heard.text(), _remarks(ended)), ok=ended.why == "exit" and ended.code == 0)
+        text = heard.text()
+        remarks = [*_remarks(ended), around.remark(text) if ended.code else ""]
+        return Output(
+            text=_with(text, [remark for remark in remarks if remark]),
+            ok=ended.why == "exit" and ended.code == 0,
+        )
 
 
 def job_output(job: Job) -> Output:

@@ -56,7 +56,7 @@ def play(repository: Path, wire: str) -> int:
 
     with ScriptedProvider(scenario()) as provider:
         click.secho(f'{NOTE}\n\n$ kcode run "{PROMPT}"', err=True)
-        exit_code = run(replace(options(repository, provider.url, wire), permission_mode="auto"))
+        exit_code = run(replace(options(repository, provider.url, wire), yolo=True, permission_mode="auto"))
         bill = f"{dollars(provider.total)}, {len(provider.invoice)} requests"
         click.echo(f"   the scripted provider's own invoice: {bill}", err=True)
         for mismatch in provider.mismatches:

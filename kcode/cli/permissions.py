@@ -28,7 +28,7 @@ def check(permission_mode: str | None, words: tuple[str, ...]) -> None:
     for notice in notices:
         click.echo(f"! {notice}", err=True)
     line = words[0] if len(words) == 1 else shlex.join(words)
-    judged = Permissions(chosen.permissions).explain(line, _workspace(root))
+    judged = Permissions(chosen.permissions, sandbox=chosen.sandbox).explain(line, _workspace(root))
     strictest = max((one.decision for one in judged), key=lambda one: STRICTNESS[one.verdict])
     click.echo(strictest.verdict)
     for one in judged:

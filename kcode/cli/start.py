@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from kcode.agent.worktrees import Worktrees
 from kcode.cli import bug
 from kcode.cli.options import RunOptions
 from kcode.errors import BadInput
-from kcode.events import MAIN, Event, Listener
+from kcode.events import MAIN, Event, Listener, Spent
 from kcode.llm.catalog import Catalog, key_for
 from kcode.llm.client import Client
 from kcode.memory import log
@@ -26,11 +26,17 @@ from kcode.modes.choice import EVERY, Models
 from kcode.modes.load import load_modes
 from kcode.modes.mode import Mode, mode_named
 from kcode.modes.places import all_places
+from kcode.processes.sandbox import Surroundings
 from kcode.settings import Settings
 from kcode.spend.ledger import Ledger
 from kcode.tools.tool import installed_tools
 
 DEFAULT_MODE = "code"
+
+NO_SANDBOX = (
+    "Permission mode auto asks nothing, and here its commands would run without a sandbox: {why} "
+    'Mend that, or say that it is meant: --yolo, or `mode = "off"` below `[sandbox]` in the settings.'
+)
 
 
 @dataclass(slots=True)
@@ -56,12 +62,7 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
         cleanup.enter_context(bug.logged())
         past = _past(root, options)
         id = log.new_session_id() if past is None or options.fork else past.stem
-        events: list[Event] = []
-        if past is not None:
-            events, bad = log.load_events(past)
-            notices += (
-                [f"{bad} lines of session {past.stem} could not be read and are left out."] if bad else []
-            )
+        events = _events(past, notices) if past else []
         said = _main_conversation(events)
 
         ledger = Ledger(paths.data_dir() / "ledger.sqlite3")
@@ -77,6 +78,9 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
         models.first = choice.model
         key_for(catalog.model(choice.model))
 
+        overflow = _overflow(id, options, cleanup)
+        permissions = permissions_for(chosen, options)
+        _must_be_confined(permissions, root, someone_answers)
         equipment = Equipment(
             client=Client(chosen, catalog, ledger),
             tools=installed_tools(),
@@ -84,14 +88,14 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
             models=models,
             delegation=chosen.delegate,
             worktrees=Worktrees(chosen.worktrees),
-            approvals=Approvals(Permissions(chosen.permissions, yolo=options.yolo), someone_answers),
+            around=surroundings_for(chosen, permissions, overflow),
+            approvals=Approvals(permissions, someone_answers),
             turns=chosen.limits.turns,
             output_tokens=chosen.limits.output_tokens,
             command_limit=chosen.timeouts.command,
             command_silence=chosen.timeouts.command_silence,
         )
         project = "" if options.safe_mode else project_block(root)
-        overflow = _overflow(id, options, cleanup)
         session = Session(id, root, equipment, overflow, [folder(f) for f in options.add_dir], events)
         if not options.ephemeral:
             file = _session_file(id, past if options.fork else None)
@@ -99,7 +103,9 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
             session.listen(file.append)
         for listener in listeners:
             session.listen(listener)
-        session.begin(mode, choice.model, choice.effort, budget_for(options, chosen, said), project)
+        budget, purse = budget_for(options, chosen, said), purse_for(id, options, said)
+        spent = 0 if budget is None else _spent_elsewhere(ledger, purse, events)
+        session.begin(mode, choice.model, choice.effort, budget, project, purse, spent)
         if options.name:
             session.rename(options.name)
         return Started(session, chosen, ledger, notices, cleanup.pop_all())
@@ -158,6 +164,37 @@ def _with_flags(chosen: Settings, options: RunOptions) -> Settings:
     )
 
 
+def permissions_for(chosen: Settings, options: RunOptions) -> Permissions:
+    """As settings and flags have it; folders that the user opened can be written by commands, too."""
+    also = tuple(str(folder(path)) for path in options.add_dir)
+    sandbox = chosen.sandbox.model_copy(update={"writable": (*chosen.sandbox.writable, *also)})
+    return Permissions(chosen.permissions, yolo=options.yolo, sandbox=sandbox)
+
+
+def _must_be_confined(permissions: Permissions, root: Path, someone_answers: bool) -> None:
+    """Where nobody can be asked, `auto` without a sandbox needs the user's word before it begins."""
+    if not someone_answers and (why := permissions.unconfined(root)):
+        raise BadInput(NO_SANDBOX.format(why=why))
+
+
+def surroundings_for(
+    chosen: Settings, permissions: Permissions, overflow: Path
+) -> Callable[[Path], Surroundings]:
+    """What a command that works in a folder is started in, as the permissions stand then."""
+    named = [key or "" for one in chosen.providers.values() for key in (one.key, *one.keys)]
+    keys = tuple(key.removeprefix("env:") for key in named if key.startswith("env:"))
+
+    def around(root: Path) -> Surroundings:
+        return Surroundings(
+            keep=chosen.environment.keep,
+            drop=(*chosen.environment.drop, *keys),
+            sandbox=permissions.sandbox(root, overflow / "tmp"),
+            shown=(overflow,),
+        )
+
+    return around
+
+
 def models_for(
     options: RunOptions, chosen: Settings, modes: Mapping[str, Mode], said: Conversation
 ) -> Models:
@@ -176,6 +213,20 @@ def budget_for(options: RunOptions, chosen: Settings, said: Conversation) -> int
         return said.budget
     limit = chosen.budget.session
     return None if limit is None else int(limit * 1_000_000)
+
+
+def purse_for(id: str, options: RunOptions, said: Conversation) -> str:
+    """The session whose budget this one spends. A fork shares that of the session it was made of, unless it is given
+    an amount of its own."""
+    if options.fork and options.max_budget_usd is not None:
+        return id
+    return options.purse or said.budgets.purse or id
+
+
+def _spent_elsewhere(ledger: Ledger, purse: str, events: Iterable[Event]) -> int:
+    """Micro-dollars of a purse of which this session's own events do not tell."""
+    own = sum(event.spend.micro_dollars or 0 for event in events if isinstance(event, Spent))
+    return max(ledger.used(purse) - own, 0)
 
 
 def _past(root: Path, options: RunOptions) -> Path | None:
@@ -203,6 +254,13 @@ def _session_file(id: str, copied: Path | None) -> log.SessionLog:
         ) from None
 
 
+def _events(past: Path, notices: list[str]) -> list[Event]:
+    events, bad = log.load_events(past)
+    if bad:
+        notices.append(f"{bad} lines of session {past.stem} could not be read and are left out.")
+    return events
+
+
 def _main_conversation(events: list[Event]) -> Conversation:
     said = Conversation()
     for event in events:
@@ -215,4 +273,6 @@ def _overflow(id: str, options: RunOptions, cleanup: ExitStack) -> Path:
     """Where long output goes: beside the session, so that it is still there when the session is gone on with."""
     if options.ephemeral:
         return Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="kcode-"))).resolve()
-    return log.session_path(id).with_suffix("").resolve()
+    overflow = log.session_path(id).with_suffix("").resolve()
+    cleanup.callback(shutil.rmtree, overflow / "tmp", ignore_errors=True)
+    return overflow

@@ -12,7 +12,7 @@ from kcode import paths
 from kcode.agent.approvals import Approvals
 from kcode.agent.permissions import Permissions
 from kcode.cli.options import PERMISSION_MODES, RunOptions
-from kcode.cli.start import folder, settings_for
+from kcode.cli.start import folder, permissions_for, settings_for, surroundings_for
 from kcode.errors import BadInput, KcodeError, NeedsApproval, ToolError
 from kcode.events import ApprovalAsked, Event
 from kcode.messages import ToolCall
@@ -59,10 +59,11 @@ def show(name: str) -> None:
 def run(name: str, arguments: str, permission_mode: PermissionMode | None, yolo: bool) -> int:
     """Run one tool in this folder, as a model would: kcode tools run read '{"path": "README.md"}'"""
     root = folder(Path.cwd())
-    chosen, _ = settings_for(root, RunOptions(permission_mode=permission_mode, yolo=yolo))
+    options = RunOptions(permission_mode=permission_mode, yolo=yolo)
+    chosen, _ = settings_for(root, options)
     try:
         tool = installed_tools().open(ToolCall(id="by-hand", name=name, arguments=arguments))
-        output = asyncio.run(_attempt(tool, root, chosen, Permissions(chosen.permissions, yolo=yolo)))
+        output = asyncio.run(_attempt(tool, root, chosen, permissions_for(chosen, options)))
     except ToolError as error:
         raise KcodeError(str(error)) from None
     click.echo(output.text)
@@ -72,15 +73,18 @@ def run(name: str, arguments: str, permission_mode: PermissionMode | None, yolo:
 async def _attempt(tool: Tool, root: Path, chosen: Settings, permissions: Permissions) -> Output:
     """The call, approved and done. ToolError when it may not or cannot be done, NeedsApproval when nobody is there."""
     approvals = Approvals(permissions, someone_answers=True)
+    overflow = paths.state_dir() / "output"
     workspace = Workspace(
         root=root,
         also=(),
-        overflow=paths.state_dir() / "output",
+        overflow=overflow,
         ask_user=_ask,
         show_output=lambda call_id, text: None,
         jobs=Jobs(),
         command_limit=chosen.timeouts.command,
         command_silence=chosen.timeouts.command_silence,
+        around=lambda: surroundings_for(chosen, permissions, overflow)(root),
+        hides=lambda tool, path: permissions.hides(tool, path, root),
     )
 
     def tell(event: Event) -> None:

@@ -127,10 +127,9 @@ class Surroundings:
 PLAIN = Surroundings()
 
 
-def active(chosen: settings.Settings, mode: str, root: Path, tmp: Path | None = None) -> Sandbox | None:
+def active(wanted: settings.Sandbox, mode: str, root: Path, tmp: Path | None = None) -> Sandbox | None:
     """The one that commands run in under this permission mode; None when they run in none. BadInput when the settings
     insist on one and there is none. Blocking, some ten milliseconds the first time."""
-    wanted = chosen.sandbox
     if wanted.mode == "off" or (wanted.mode == "auto" and mode != "auto"):
         return None
     why = why_not(root)

@@ -25,8 +25,8 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap is f
 Inside = Callable[..., Awaitable[tuple[Ended, str]]]
 
 
-def chosen(**sandbox: object) -> settings.Settings:
-    return settings.check({"sandbox": sandbox}, "test")
+def chosen(**sandbox: object) -> settings.Sandbox:
+    return settings.check({"sandbox": sandbox}, "test").sandbox
 
 
 @pytest.fixture
