@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kcode import __version__
-from kcode.agent import handover, loop, prompt
+from kcode.agent import enhance, handover, loop, prompt
 from kcode.agent.permissions import Permissions
 from kcode.agent.task import Task
 from kcode.agent.tree import Equipment, Place, Tree
@@ -173,6 +173,10 @@ class Session:
         if len(self.task.conversation.messages) < LITTLE:
             raise BadInput("There is little to condense yet.")
         await self._run(loop.make_room(self.task))
+
+    async def enhance(self, draft: str) -> str:
+        """The draft of a prompt, rewritten by a small model as a clear task; the conversation hears nothing of it."""
+        return await self._run(enhance.enhanced(self.task, draft))
 
     def set_budget(self, micro_dollars: int | None) -> None:
         """The session may spend so much in all; None: no limit."""

@@ -56,6 +56,10 @@ class Models:
             or self.first
         )
 
+    def small(self, mode: str) -> str:
+        """The model for what is no step of a conversation: summaries, drafts, titles; else that of the mode."""
+        return self.picks.get("small") or self.settings.models.get("small") or self.for_mode(mode).model
+
     def effort(self, mode: str) -> Effort | None:
         return (
             self.efforts.get(mode)
