@@ -1,4 +1,4 @@
-"""A draft made into a clear task by a small model, which sees files that it names, the folder, the headings of rules."""
+"""A draft made into a clear task by a small model, which sees the files it names, the folder, the rules' headings."""
 
 import asyncio
 import re
