@@ -32,6 +32,7 @@ def door_for(options: RunOptions, demo: Callable[[], int] | None = None, note: s
         report=lambda error: bug.keep(bug.describe(error)),
         root=(options.cd or Path.cwd()).expanduser().absolute(),
         models=options.models_by_mode,
+        efforts={"": options.effort} if options.effort else {},
         keep=keep,
         prompt=said.words,
         images=said.images,

@@ -1,13 +1,13 @@
 """The main screen: the talk, and the desk that commands work at."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
@@ -19,6 +19,7 @@ from kcode.files.listing import files_of
 from kcode.processes.git import GitError, git
 from kcode.settings import project_file
 from kcode.spend.meter import Meter
+from kcode.tui import keymap
 from kcode.tui.approval.ask import Ask
 from kcode.tui.bottom import Bottom
 from kcode.tui.commands import choosing, commands, trusting
@@ -58,24 +59,7 @@ class Talk(Screen[None]):
         &.-talking Welcome { display: none; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "stop"),
-        Binding("shift+tab", "next_mode", priority=True),
-        Binding("alt+p", "command('model')"),
-        Binding("ctrl+p", "palette"),
-        Binding("ctrl+r", "recall"),
-        Binding("ctrl+g", "command('editor')"),
-        Binding("ctrl+y", "command('copy')", priority=True),
-        Binding("ctrl+o", "unfold", priority=True),
-        Binding("ctrl+f", "search", priority=True),
-        Binding("f3", "search_on", priority=True),
-        Binding("f1", "command('keys')"),
-        Binding("alt+up", "point(-1)", priority=True),
-        Binding("alt+down", "point(1)", priority=True),
-        Binding("alt+o", "open_block", priority=True),
-        Binding("ctrl+home", "home"),
-        Binding("ctrl+end", "end"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings(of_app=False)]
     AUTO_FOCUS = "Prompt"
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012  it is an instance variable of Screen
 
@@ -84,7 +68,8 @@ class Talk(Screen[None]):
         self.door = door
         self.engine = engine
         self.history = history
-        self.state = State(dict(door.models))
+        self.state = State(dict(door.models), dict(door.efforts))
+        self.keymap = keymap.Keymap()
         self.top = TopBar()
         self.transcript = Transcript(door.root)
         self.bottom = Bottom(history, self._listed)
@@ -151,6 +136,7 @@ class Talk(Screen[None]):
                 pass
 
     def _open(self, opened: Opened) -> None:
+        self._take_keys(opened.settings.keys)
         self.transcript.clear()
         self._receipts = Receipts(MAIN)
         self.remove_class("-talking")
@@ -160,6 +146,7 @@ class Talk(Screen[None]):
             trusting.ask(self)
         brought = str(project_file(opened.root))  # the card says what the notice would say
         notices = [text for text in opened.notices if not (is_asked and text.startswith(brought))]
+        notices += self.keymap.troubles
         self._show([Noticed(task=MAIN, text=notice) for notice in notices])
         self.work(self._look_at_branch())
         if self._is_first and self.door.prompt:
@@ -168,6 +155,10 @@ class Talk(Screen[None]):
         unsaid, self._unsaid = self._unsaid, []
         for text in unsaid:
             self._say(text)
+
+    def _take_keys(self, said: Mapping[str, str]) -> None:
+        self.keymap = self.bottom.keymap = keymap.Keymap(said)
+        self.app.set_keymap(self.keymap.by_name())
 
     def _show_place(self) -> None:
         state, chosen = self.state, self.state.chosen
@@ -221,6 +212,10 @@ class Talk(Screen[None]):
     def _page(self, event: Prompt.Paged) -> None:
         self.transcript.page(event.step)
 
+    @on(Prompt.Pressed)
+    async def _pressed(self, event: Prompt.Pressed) -> None:
+        await self.run_action(next(key.action for key in keymap.KEYS if key.name == event.name))
+
     @on(Prompt.HelpWanted)
     def _help(self) -> None:
         pages.show_keys(self)
@@ -262,7 +257,9 @@ class Talk(Screen[None]):
 
     def action_palette(self) -> None:
         rows = [
-            Choice(command.name, f"/{command.name}", f"{command.help}   {command.key}".rstrip())
+            Choice(
+                command.name, f"/{command.name}", f"{command.help}   {self.keymap.shown(command.key)}".rstrip()
+            )
             for command in commands.COMMANDS
         ]
         self.pick("Commands", rows, self._picked_command)

@@ -25,7 +25,6 @@ from kcode.tui.lists.choices import Choice
 from kcode.tui.text.safe import one_line
 from kcode.tui.transcript.plain import counted
 
-FIRST_MODES = ("orchestrator", "architect", "code", "debug", "ask")
 SESSIONS_LISTED = 60
 DATED = re.compile(r"[-@](?:20\d{6}|20\d\d-\d\d-\d\d)(?:-v\d(?::\d)?)?$")
 """What providers hang behind a model's name for the day it was made."""
@@ -41,8 +40,7 @@ PERMISSIONS: dict[PermissionMode, str] = {
 
 
 def modes_in_order(opened: Opened) -> list[str]:
-    known = opened.modes
-    return [name for name in FIRST_MODES if name in known] + sorted(set(known) - set(FIRST_MODES))
+    return list(opened.modes)
 
 
 def choose_mode(desk: Desk, name: str = "") -> None:
@@ -74,10 +72,8 @@ def next_mode(desk: Desk) -> None:
 
 
 def switch_mode(desk: Desk, mode: str) -> None:
-    opened, chosen = _open(desk)
-    efforts = opened.settings.effort
-    effort = efforts.get(mode) or efforts.get("default") or chosen.effort
-    _switch(desk, mode, desk.state.model_of(mode), effort)
+    _open(desk)
+    _switch(desk, mode, desk.state.model_of(mode), desk.state.effort_of(mode))
 
 
 def _switch(desk: Desk, mode: str, model: str, effort: Effort | None) -> None:
@@ -138,6 +134,7 @@ def take_model(desk: Desk, mode: str, model: str) -> None:
     if mode == chosen.mode:
         _switch(desk, mode, model, chosen.effort)
     else:
+        desk.engine.pick(mode, model)
         desk.notice(f"{opened.modes[mode].title} will use {model}.")
 
 

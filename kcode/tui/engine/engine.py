@@ -106,6 +106,10 @@ class Engine:
     def switch(self, mode: str, model: str, effort: Effort | None = None) -> None:
         self._with(lambda session: session.switch(mode, model, effort))
 
+    def pick(self, mode: str, model: str) -> None:
+        """The model of another mode than the one at work."""
+        self._with(lambda session: session.pick(mode, model))
+
     def permit(self, mode: PermissionMode) -> None:
         self._with(lambda session: self._permit(session, mode))
 

@@ -21,7 +21,8 @@ from kcode.events import (
     ToolStarted,
 )
 from kcode.messages import Prompt, Reply
-from kcode.settings import PermissionMode
+from kcode.modes.choice import Models
+from kcode.settings import PermissionMode, Settings
 from kcode.spend.meter import Meter
 from kcode.spend.receipt import Receipt
 from kcode.tui.engine.words import (
@@ -42,6 +43,8 @@ from kcode.tui.text.safe import one_line
 class State:
     models: dict[str, str]
     """Mode -> model, as the command line says and the user chooses; "" for modes without a word of their own."""
+    efforts: dict[str, Effort] = field(default_factory=dict)
+    """Mode -> effort, likewise."""
     clock: Callable[[], float] = time.monotonic
     meter: Meter = field(default_factory=Meter)
     opened: Opened | None = None
@@ -110,17 +113,15 @@ class State:
         self.chosen = Chosen(mode, model, effort, self.chosen.facts if self.chosen else None)
 
     def model_of(self, mode: str) -> str:
-        """The model that a mode would talk to: chosen for it, else set for it, else the one for all."""
-        settings = self.opened.settings.models if self.opened else {}
-        mode_itself = self.opened.modes.get(mode) if self.opened else None
-        return (
-            self.models.get(mode)
-            or self.models.get("")
-            or settings.get(mode)
-            or (mode_itself.model if mode_itself else None)
-            or settings.get("default")
-            or self._first_model
-        )
+        """The model that a mode would talk to; "" before a session is open."""
+        return self._models().named(mode)
+
+    def effort_of(self, mode: str) -> Effort | None:
+        return self._models().effort(mode)
+
+    def _models(self) -> Models:
+        settings, modes = (self.opened.settings, self.opened.modes) if self.opened else (Settings(), {})
+        return Models(settings, modes, self.models, self.efforts, self._first_model)
 
     def _open(self, opened: Opened) -> None:
         self.opened, self.meter = opened, Meter(clock=self.clock)

@@ -59,6 +59,8 @@ class Door:
     """The folder that is worked in."""
     models: Mapping[str, str]
     """The command line's word: mode -> model; "" for every mode without a word of its own."""
+    efforts: Mapping[str, Effort]
+    """Likewise."""
     keep: Callable[[str, str], None]
     """Writes one of the user's settings; KcodeError when that cannot be."""
     prompt: str = ""

@@ -128,6 +128,13 @@ def test_the_model_of_a_mode(flags: dict[str, str], settings: dict[str, str], mo
     assert state.model_of(mode) == model
 
 
+def test_the_effort_of_one_mode_does_not_go_along_to_the_next() -> None:
+    state = State({}, efforts={"architect": "high"})
+    state.hear(opened())
+    state.hear(Chosen("architect", "first/one", "high", None))
+    assert (state.effort_of("architect"), state.effort_of("code")) == ("high", None)
+
+
 def test_what_is_waited_for_before_the_first_request_has_a_name() -> None:
     state = State({})
     state.hear(opened())
