@@ -83,6 +83,19 @@ class Timeouts(Section):
     command_silence: float = Field(300.0, gt=0)
 
 
+class Cache(Section):
+    """The provider's prompt cache."""
+
+    keep_alive: Literal["auto", "off"] = "auto"
+    """`auto`: while a command, a question or a task for others is open, pings keep it alive when that pays."""
+
+
+class Context(Section):
+    shorten: Literal["auto", "window"] = "auto"
+    """`auto`: old results are dropped, or the conversation is condensed, when that pays for itself; `window`: only
+    when the model's window is full."""
+
+
 class Limits(Section):
     turns: int | None = Field(None, ge=1)
     """Steps per prompt."""
@@ -132,6 +145,8 @@ class Memory(Section):
     update: Literal["ask", "auto", "never"] = "ask"
     """What becomes of the updates that models propose. Where nobody can be asked, they are kept for
     `kcode memory update`."""
+    map_tokens: int = Field(0, ge=0, le=4_000)
+    """Tokens of a map of the repository that models get from the start; 0: none, they ask for it (`outline`)."""
 
 
 class Sandbox(Section):
@@ -167,10 +182,16 @@ class Settings(Section):
     retry: Retry = Retry()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
+    cache: Cache = Cache()
+    context: Context = Context()
     delegate: Delegation = Delegation()
     worktrees: Worktrees = Worktrees()
     checkpoints: Checkpoints = Checkpoints()
     memory: Memory = Memory()
+    windows: dict[str, Annotated[int, Field(ge=1)]] = {}
+    """Model -> tokens that fit into a request, where nobody else knows or says it wrong."""
+    keys: dict[str, str] = {}
+    """Name of a key of the screen -> the keys for it, as "ctrl+x" (docs/keys.md)."""
     profiles: dict[str, dict[str, Any]] = {}
     """Named sets of settings, laid over the rest by `--profile NAME`."""
 

@@ -93,7 +93,7 @@ class Catalog:
             key_names=provider.key_names,
             key_from=self._key_from(provider),
             keys_from=terms.keys,
-            window=entry.get("max_input_tokens"),
+            window=self.settings.windows.get(model) or entry.get("max_input_tokens"),
             max_output=entry.get("max_output_tokens"),
             price=self._price(id, model, cache, is_local),
             cache=cache,
@@ -117,7 +117,9 @@ class Catalog:
     def key_of(self, provider: Provider) -> Key | None:
         """The key of a provider, wherever the settings say that it is; None when there is none."""
         listed = self.settings.providers.get(provider.name, Terms()).keys
-        return next(iter(find_keys(provider.name, provider.key_names, self._key_from(provider), listed)), None)
+        return next(
+            iter(find_keys(provider.name, provider.key_names, self._key_from(provider), listed)), None
+        )
 
     def search(self, query: str = "", provider: str | None = None) -> list[str]:
         """Ids that hold every word of the query: models in service in the map, and those of the settings."""
@@ -179,7 +181,9 @@ class Catalog:
         terms = self.settings.providers.get(name, Terms())
         row = PROVIDERS.get(name) or _own_provider(name, terms)
         base_url = terms.base_url or os.environ.get(row.base_url_name) or row.base_url
-        is_local = row.is_local and terms.key in (None, "none") and not terms.keys and is_own_host(base_url or "")
+        is_local = (
+            row.is_local and terms.key in (None, "none") and not terms.keys and is_own_host(base_url or "")
+        )
         return row.model_copy(update={"base_url": base_url, "is_local": is_local, **_wire_terms(terms)})
 
     def _price(self, id: str, model: str, cache: Cache, is_local: bool) -> PriceRow | None:
