@@ -17,6 +17,11 @@ def data_dir() -> Path:
     return _home("data") or platformdirs.user_data_path("kcode")
 
 
+def cache_dir() -> Path:
+    """what can be made again."""
+    return _home("cache") or platformdirs.user_cache_path("kcode")
+
+
 def state_dir() -> Path:
     """logs."""
     return _home("state") or platformdirs.user_state_path("kcode")

@@ -104,7 +104,7 @@ def _head(node: "Node", line: str, at: int, data: bytes) -> str:
     text = line.strip()
     if text.endswith(("(", ",", "[", "<")) and (body := node.child_by_field_name("body")):
         text = " ".join(data[at : min(body.start_byte, at + 1000)].decode(errors="replace").split())
-        text = text.replace("( ", "(").replace(", )", ")")
+        text = text.replace("( ", "(").replace(", )", ")").replace(" )", ")")
     return text[:LONGEST_LINE]
 
 

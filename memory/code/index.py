@@ -1,0 +1,123 @@
+"""The code of a repository as an index of its files: what is known of it is taken from the cache, the rest is parsed.
+
+A file is looked at (mtime, size, inode) each time, read when that has changed, and parsed when its content is new.
+"""
+
+import asyncio
+import contextlib
+import stat
+import time
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kcode.files.listing import files_of
+from kcode.files.syntax import Tags
+from kcode.memory.code.cache import Cache, Seen
+from kcode.memory.code.parser import parse
+from kcode.memory.code.reading import data_of, is_code, key_of, loaded
+
+MOST = 50_000
+"""Files."""
+AT_ONCE = 500
+"""Files after which what was parsed is kept: a cancel loses no more."""
+FRESH = 2.0
+"""Seconds: a file may change again within the same tick of the clock, so its stamp is believed only later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    root: Path
+    files: Mapping[str, Tags]
+    """Every file of a known language; one that could not be parsed in time defines nothing yet."""
+    parsed: int
+    """Files that were parsed for it: 0 when nothing has changed."""
+    left: int
+    """Files that are still to be parsed."""
+
+
+@dataclass(slots=True)
+class _Looked:
+    """What a look at the disk has found."""
+
+    now: dict[str, Seen]
+    tags: dict[str, str]
+    """Key -> what the cache knows."""
+    missing: list[str]
+    """Files whose content is new; one of several that are the same."""
+
+
+async def index_of(
+    root: Path, patience: float, cache: Cache | None = None, only: Collection[str] = ()
+) -> Index:
+    """The index of a folder, after `patience` seconds at the latest (and the look at the disk), complete or not; the
+    next call goes on. Nothing of it blocks the event loop, and it may be cancelled at any time.
+
+    `only`: of these files of it, without a look at the others.
+    """
+    cache = cache or Cache()
+    looked = await asyncio.to_thread(_look, root, only or await files_of(root), cache, bool(only))
+    parsed = await _parsed(root, looked.missing, patience, cache) if looked.missing else {}
+    return await asyncio.to_thread(_indexed, root, looked, parsed)
+
+
+async def _parsed(root: Path, names: list[str], patience: float, cache: Cache) -> dict[str, str]:
+    """Key -> tags of what could be parsed in time. Little of it is lost by a cancel."""
+    parsed: dict[str, str] = {}
+    fresh: list[tuple[str, str]] = []
+
+    async def found(name: str, key: str, tags: str) -> None:
+        parsed[key] = tags
+        fresh.append((key, tags))
+        if len(fresh) >= AT_ONCE:
+            batch = tuple(fresh)
+            fresh.clear()
+            await asyncio.to_thread(cache.keep_tags, batch)
+
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(patience):
+            await parse(root, names, found)
+    await asyncio.to_thread(cache.keep_tags, fresh)
+    return parsed
+
+
+def _look(root: Path, names: Iterable[str], cache: Cache, is_part: bool) -> _Looked:
+    before = cache.seen(str(root))
+    now: dict[str, Seen] = {}
+    changed: list[Seen] = []
+    for name in names:
+        if len(now) < MOST and is_code(name) and (stamp := _stamp(root / name)) is not None:
+            known = before.get(name)
+            if known is None or known.stamp != stamp:
+                known = Seen(name, stamp, key_of(name, data_of(root / name)))
+                changed.append(known)
+            now[name] = known
+    tags = cache.tags(file.key for file in now.values())
+    gone = [] if is_part else [name for name in before if name not in now]
+    if changed or gone:
+        cache.keep_files(str(root), changed, gone)
+    wanted = {file.key: file.name for file in now.values() if file.key not in tags}
+    return _Looked(now, tags, list(wanted.values()))
+
+
+def _stamp(path: Path) -> str | None:
+    """None for what is no regular file. Of a file that was written just now, one that no other has."""
+    try:
+        info = path.lstat()
+    except OSError:
+        return None
+    if not stat.S_ISREG(info.st_mode):
+        return None
+    is_fresh = abs(time.time() - info.st_mtime) < FRESH
+    return f"{info.st_mtime_ns} {info.st_size} {info.st_ino}" + (f" {time.time_ns()}" if is_fresh else "")
+
+
+def _indexed(root: Path, looked: _Looked, parsed: dict[str, str]) -> Index:
+    known = looked.tags | parsed
+    files: dict[str, Tags] = {}
+    left = 0
+    for name, seen in looked.now.items():
+        tags = loaded(known[seen.key]) if seen.key in known else None
+        left += tags is None
+        files[name] = tags or Tags()
+    return Index(root, files, len(parsed), left)
