@@ -58,6 +58,15 @@ def brought(root: Path) -> list[Path]:
     return [file for place in projects(root) for file in _files(place)]
 
 
+def not_trusted(root: Path) -> list[str]:
+    """A sentence for the user when a project brings modes that do not count."""
+    files = [] if trust.is_trusted(root) else brought(root)
+    names = ", ".join(file.relative_to(root).as_posix() for file in files)
+    return (
+        [f"{names}: not used, as this folder is not trusted. Read it, then `kcode trust`."] if files else []
+    )
+
+
 def place_of(path: Path) -> Place:
     """What a file or folder is that the user names, by its name and where it lies."""
     if path.is_dir():

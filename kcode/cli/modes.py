@@ -9,10 +9,11 @@ import click
 
 from kcode import paths, settings, trust
 from kcode.errors import BadInput, KcodeError
+from kcode.memory import rules
 from kcode.modes.choice import Models
 from kcode.modes.load import load_modes, read
 from kcode.modes.mode import GRANTED, Mode, mode_named
-from kcode.modes.places import Place, all_places, brought, place_of, projects, users
+from kcode.modes.places import Place, all_places, not_trusted, place_of, projects, users
 from kcode.modes.written import new_text, written
 from kcode.spend.table import table
 from kcode.visible import visible
@@ -54,6 +55,7 @@ def show(name: str) -> None:
         "model": (models.named(name) or "that of the first provider with a key")
         + (f", effort {effort}" if effort else ""),
         "use": mode.when_to_use,
+        "rules": ", ".join(rule.name for rule in rules.found(Path.cwd().resolve()) if rule.mode == name),
         "about": mode.description if mode.description != mode.when_to_use else "",
     }
     _say(f"{mode.title} ({mode.name})")
@@ -142,9 +144,8 @@ def _known() -> tuple[dict[str, Mode], Models]:
     files, is_trusted = [settings.user_file()], trust.is_trusted(root)
     if is_trusted:
         files.append(settings.project_file(root))
-    elif waiting := brought(root):
-        names = ", ".join(_shown(str(file)) for file in waiting)
-        complaints.append(f"{names}: not used, as this folder is not trusted. Read it, then `kcode trust`.")
+    else:
+        complaints += not_trusted(root)
     for complaint in complaints:
         click.echo(f"! {visible(complaint)}", err=True)
     return modes, Models(settings.load(files), modes)

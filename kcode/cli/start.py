@@ -25,7 +25,7 @@ from kcode.memory import log
 from kcode.modes.choice import EVERY, Models
 from kcode.modes.load import load_modes
 from kcode.modes.mode import Mode, mode_named
-from kcode.modes.places import all_places
+from kcode.modes.places import all_places, not_trusted
 from kcode.processes.sandbox import Surroundings
 from kcode.settings import Settings
 from kcode.spend.ledger import Ledger
@@ -71,6 +71,7 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
 
         modes, complaints = load_modes(all_places(root, options.safe_mode))
         notices += complaints
+        notices += [] if options.safe_mode else not_trusted(root)
         catalog = Catalog(chosen)
         mode = mode_named(modes, options.mode or said.mode or DEFAULT_MODE).name
         models = models_for(options, chosen, modes, said)

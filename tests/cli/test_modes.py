@@ -178,3 +178,11 @@ def test_import_says_when_there_is_nothing(tmp_path: Path, monkeypatch: pytest.M
     assert run("import").stdout == "There is nothing to import.\n"
     with pytest.raises(BadInput, match="not there"):
         run("import", "gone.yaml")
+
+
+def test_show_names_the_rules_that_a_project_has_for_the_mode(project: Path) -> None:
+    folder = project / ".roo" / "rules-docs"
+    folder.mkdir(parents=True)
+    (folder / "style.md").write_text("Short sentences.")
+    assert ".roo/rules-docs/style.md" in run("show", "docs").stdout
+    assert "style.md" not in run("show", "code").stdout
