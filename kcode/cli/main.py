@@ -28,6 +28,7 @@ def _guarded(arguments: list[str]) -> int:
     from kcode.errors import CANCELLED, NOBODY_READS, KcodeError
 
     _write_anything()
+    _run_nothing_of_this_folder()
     try:
         code = kcode.main(arguments, prog_name="kcode", standalone_mode=False)
         print(end="", flush=True)
@@ -69,6 +70,12 @@ def _write_anything() -> None:
         if getattr(sys, name) is None:  # `print` would take the other one
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
         getattr(sys, name).reconfigure(errors="backslashreplace")
+
+
+def _run_nothing_of_this_folder() -> None:
+    """Also libraries start programs: `platform` runs uname, and would take a repository's."""
+    entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    os.environ["PATH"] = os.pathsep.join(filter(os.path.isabs, entries))
 
 
 def _forget_output() -> None:
