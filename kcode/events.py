@@ -286,6 +286,8 @@ class Rewound(BaseEvent):
     type: Literal["rewound"] = "rewound"
     kept: int
     """How many messages stay, counted from the first."""
+    prompts: int
+    """How many of the user's prompts were forgotten."""
     unsaid: str
     """The first prompt that was forgotten."""
 

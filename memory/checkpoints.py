@@ -27,10 +27,9 @@ from kcode.events import MAIN, Event, MessageAdded
 from kcode.memory.seeing import Place, see
 from kcode.memory.store import Row, Store
 from kcode.memory.tree import TooMuch
-from kcode.memory.undoing import Putback, lay_back, putbacks
+from kcode.memory.undoing import Putback, difference, lay_back, putbacks
 from kcode.messages import Prompt
 from kcode.paths import config_dir, data_dir, state_dir
-from kcode.visible import size_of
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -98,8 +97,11 @@ class Checkpoints:
 
     def hear(self, event: Event) -> None:
         """A listener: with each prompt of the user begins what one undo takes back."""
-        if isinstance(event, MessageAdded) and event.task == MAIN and isinstance(event.message, Prompt):
-            self.begin_turn(event.message.text)
+        match event:
+            case MessageAdded(message=Prompt(by="user", text=text)) if event.task == MAIN:
+                self.begin_turn(text)
+            case _:
+                pass
 
     def begin_turn(self, prompt: str) -> None:
         """What is kept from now on is undone with it."""
@@ -145,9 +147,15 @@ class Checkpoints:
         and why some were left alone."""
         return await self._run(lambda: self._carried_out(plan, force))
 
-    async def close(self) -> None:
-        """Wait for the last look, and let go of the file."""
-        await asyncio.to_thread(self._thread.shutdown)
+    async def differences(self, plan: Plan) -> dict[str, str]:
+        """Path -> what carrying it out changes in the text of the file, as a unified diff, where it is text."""
+        return await self._run(
+            lambda: {file.path: difference(self._opened(), self.place, file) for file in plan.files}
+        )
+
+    def close(self) -> None:
+        """Wait for the last look, and let go of the file. For the end of all work."""
+        self._thread.shutdown()
         if self._store is not None:
             self._store.close()
             self._store = None
@@ -305,21 +313,26 @@ def place_for(root: Path, also: Sequence[Path], largest: int) -> Place:
     return Place(root, tuple(also), tuple(own), largest)
 
 
-def last_session(file: Path) -> str | None:
-    """The one that has taken the newest checkpoint there."""
+def sessions_in(file: Path) -> list[str]:
+    """Those that have checkpoints there, the one with the newest last."""
     if not file.exists():
-        return None
-    store = Store.open(file, 0)
+        return []
     try:
-        rows = store.checkpoints()
+        store = Store.open(file, 0)
+    except (OSError, sqlite3.Error) as error:
+        raise KcodeError(f"{file} cannot be read: {error}.") from None
+    try:
+        newest = {row.session: row.id for row in store.checkpoints()}
     finally:
         store.close()
-    return rows[-1].session if rows else None
+    return sorted(newest, key=lambda session: newest[session])
 
 
 def tidy(folder: Path, store: Store | None, keep_days: float, total: int, *, now: bool = False) -> int:
     """Forget what is older than `keep_days`, and the oldest until all takes no more than `total` bytes. Once a day,
     unless `now`. Bytes that were freed."""
+    if not folder.is_dir():
+        return 0
     mark = folder / "tidied"
     with suppress(FileNotFoundError):
         if not now and time.time() - mark.stat().st_mtime < DAY:
@@ -357,7 +370,3 @@ def _tidy_one(file: Path, before: float) -> None:
             other.prune(before)
         finally:
             other.close()
-
-
-def size_words(folder: Path) -> str:
-    return size_of(sum(_sizes(folder).values()))

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
+from kcode.files.diff import diff
+from kcode.files.text import decode
 from kcode.memory import restoring
 from kcode.memory.seeing import Place
 from kcode.memory.store import Changed, Store
@@ -125,6 +127,19 @@ def lay_back(store: Store, place: Place, all_of: tuple[Putback, ...], force: boo
     each(files, lambda one: _lay_file(store, place, one))
     each(is_folder[::-1], lambda one: restoring.set_mode(root, one.name, one.kept.mode))
     return tuple(left.get(one.path, one) for one in all_of)
+
+
+def difference(store: Store, place: Place, one: Putback) -> str:
+    """What laying it back changes in the text, as a unified diff; nothing for what is no text, or the same."""
+    if one.now is None or one.kept.is_folder or one.now.is_folder or one.now.hash == one.kept.hash:
+        return ""
+    try:
+        now = (place.root / one.name).read_bytes() if one.now.hash and not one.now.is_symlink else b""
+    except OSError:
+        return ""
+    kept = (store.content(one.kept.hash) or b"") if one.kept.hash and not one.kept.is_symlink else b""
+    old, new = decode(now), decode(kept)
+    return "".join(diff(old.content, new.content)) if old and new else ""
 
 
 def _lay_file(store: Store, place: Place, one: Putback) -> None:

@@ -221,7 +221,7 @@ def test_undoing_every_prompt_gives_back_the_tree_and_redoing_them_its_end(
             assert not (await checkpoints.carry_out(plan)).conflicts
         assert tree(root) == states[-1]
         assert checkpoints.trouble() == ""
-        await checkpoints.close()
+        checkpoints.close()
 
     with tempfile.TemporaryDirectory() as base:
         asyncio.run(body(Path(base).resolve()))
