@@ -5,7 +5,8 @@ import itertools
 import logging
 from collections.abc import Coroutine, Iterable
 
-from kcode.agent import pause
+from kcode.agent import pause, room, too_dear
+from kcode.agent.rewind import kept
 from kcode.agent.task import Task
 from kcode.errors import (
     KcodeError,
@@ -19,20 +20,16 @@ from kcode.errors import (
     WindowFull,
 )
 from kcode.events import (
-    Condensed,
     Event,
-    Listener,
     MessageAdded,
     Outcome,
     Retrying,
-    Spent,
     TaskEnded,
     TextArrived,
     ToolStarted,
 )
-from kcode.memory import summary
 from kcode.messages import Prompt, Reply, ToolCall, ToolResult
-from kcode.tools.tool import Output
+from kcode.tools.tool import Output, Tool
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +66,10 @@ async def run(task: Task) -> str:
             except Runaway as error:
                 await pause.runaway(task, str(error))
                 continue
+            except OverBudget as error:
+                await too_dear.ask(task, error)
+                turns -= 1
+                continue
             cuts = cuts + 1 if reply.stop == "length" else 0
             if cuts == CUTS_IN_A_ROW:
                 raise KcodeError(
@@ -82,7 +83,7 @@ async def run(task: Task) -> str:
                 task.tell(MessageAdded(task=task.id, message=Prompt(text=CUT_OFF, by="kcode")))
             elif reply.stop == "refused":
                 raise ProviderError("refused", REFUSED)
-            elif not (task.inbox or task.afterwards):
+            if has_ended(task, reply) and not (task.inbox or task.afterwards):
                 heed_cancel()
                 outcome, words = "done", reply.text
                 return words
@@ -97,31 +98,15 @@ async def run(task: Task) -> str:
 
 
 async def ask(task: Task) -> Reply:
-    """One reply, shown as it arrives. A conversation that is too long for the model is condensed, once."""
+    """One reply, shown as it arrives. A conversation that is too long for the model is made shorter, once."""
+    await room.keep_short(task)
     try:
         reply = await listen(task)
     except WindowFull:
-        await make_room(task)
+        await room.make_room(task)
         reply = await listen(task)
     task.tell(MessageAdded(task=task.id, message=reply))
     return reply
-
-
-async def make_room(task: Task) -> None:
-    """Replace the conversation by a summary, which another request writes from a shortened transcript."""
-    said = task.conversation
-    request = task.request()
-    written = await task.client.ask(summary.request(request, said.messages), _only_money(task))
-    text = summary.assembled(written.text, said.messages, said.todos, task.standing())
-    kept = summary.kept(said.messages)
-    before, after = (task.client.estimate(r) for r in (request, summary.shortened(request, text, kept)))
-    task.tell(Condensed(task=task.id, summary=text, kept=kept, before=before, after=after))
-    task.workspace.told.clear()
-
-
-def _only_money(task: Task) -> Listener:
-    """What an auxiliary request says is not the conversation's; what it costs is."""
-    return lambda event: task.tell(event) if isinstance(event, Spent | Retrying) else None
 
 
 async def listen(task: Task) -> Reply:
@@ -185,9 +170,11 @@ async def attempt(task: Task, call: ToolCall) -> Output:
     try:
         tool = task.tools.open(call)
         task.mode.check(tool)
-        await task.approvals.check(tool, call.id, task.id, task.workspace, task.tell)
+        if instead := await put_off(task, tool, call):
+            return instead
         task.tell(ToolStarted(task=task.id, call_id=call.id, name=call.name, title=tool.title()))
-        return await tool.run(task.workspace, call.id)
+        async with kept(task, tool):
+            return await task.run_tool(tool, call.id)
     except ToolError as error:
         return Output(text=str(error), ok=False)
     except KcodeError:
@@ -195,6 +182,23 @@ async def attempt(task: Task, call: ToolCall) -> Output:
     except Exception as error:
         log.exception("tool %s broke", call.name)
         return Output(text=f"{call.name} broke inside kcode: {error!r}", ok=False)
+
+
+async def put_off(task: Task, tool: Tool, call: ToolCall) -> Output | None:
+    """None when the call may run now; else what was done in place of it, since nobody was there to approve it."""
+    try:
+        await task.approvals.check(tool, call.id, task.id, task.workspace, task.tell)
+    except NeedsApproval:
+        instead = await tool.put_off(task.workspace)
+        if instead is None:
+            raise
+        return instead
+    return None
+
+
+def has_ended(task: Task, reply: Reply) -> bool:
+    """Whether these were the model's last words."""
+    return task.conversation.is_at_rest if reply.calls else reply.stop != "length"
 
 
 def heed_cancel() -> None:

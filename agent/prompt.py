@@ -10,7 +10,6 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from kcode.memory.rules import project_rules
 from kcode.messages import Todo
 from kcode.modes.mode import Mode
 from kcode.processes.git import GitError, git, is_repository
@@ -23,11 +22,6 @@ def system_prompt() -> str:
     return files("kcode.agent").joinpath("system.md").read_text("utf-8").strip()
 
 
-def project_block(root: Path) -> str:
-    """Taken once, when a task starts."""
-    return project_rules(root)
-
-
 def place(root: Path) -> str:
     """The lines that hold for the whole session."""
     return f"Folder: {root}\nSystem: {platform.system()} {platform.machine()}"
@@ -37,12 +31,13 @@ def today() -> str:
     return f"Date: {date.today().isoformat()}"
 
 
-def mode_text(mode: Mode, modes: Iterable[Mode] = ()) -> str:
-    """Who the model is now. `{modes}` in its prompt stands for the list of the others."""
+def mode_text(mode: Mode, modes: Iterable[Mode] = (), rules: str = "") -> str:
+    """Who the model is now, with the rules for that. `{modes}` in its prompt stands for the list of the others."""
     others = (
         f"- {one.name}: {one.when_to_use}" for one in modes if one.name != mode.name and one.when_to_use
     )
-    return f"Mode: {mode.title}. {mode.prompt.replace('{modes}', chr(10).join(others))}"
+    text = f"Mode: {mode.title}. {mode.prompt.replace('{modes}', chr(10).join(others))}"
+    return f"{text}\n{rules}" if rules else text
 
 
 def open_todos(todos: tuple[Todo, ...]) -> str:

@@ -2,22 +2,37 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from kcode.agent import prompt
+from kcode.agent import nearby, prompt
 from kcode.agent.approvals import Approvals
 from kcode.agent.budgets import Budgets, held_to
 from kcode.agent.guard.guard import Guard
-from kcode.events import BudgetSet, Condensed, Effort, Event, Listener, MessageAdded, ModeChanged, TaskStarted
+from kcode.agent.nearby import Near
+from kcode.events import (
+    BudgetSet,
+    Condensed,
+    Effort,
+    Event,
+    Listener,
+    MessageAdded,
+    ModeChanged,
+    ResultsDropped,
+    Rewound,
+    TaskStarted,
+    Uncondensed,
+)
 from kcode.llm.client import Client
 from kcode.llm.request import Request
-from kcode.messages import Message, Prompt, Todo, ToolResult
+from kcode.memory.checkpoints import Checkpoints
+from kcode.messages import Message, Prompt, Reply, Todo, ToolResult
 from kcode.modes.choice import Models
 from kcode.modes.mode import Mode
 from kcode.spend.limits import Limit
-from kcode.tools.tool import Toolbox, Workspace
+from kcode.tools.memory import Memory
+from kcode.tools.tool import Output, Tool, Toolbox, Workspace
 
 
 @dataclass(slots=True)
@@ -33,6 +48,10 @@ class Conversation:
     mode_told: str = ""
     """The mode whose text the model knows; "": it was told nothing yet."""
     messages: list[Message] = field(default_factory=list)
+    contexts: list[int] = field(default_factory=list)
+    """Tokens of input of each request since the conversation was last made shorter."""
+    replaced: list[tuple[list[Message], int]] = field(default_factory=list)
+    """What was in the place of so many first messages, the newest last: it can be taken back."""
     todos: tuple[Todo, ...] = ()
 
     def add(self, event: Event) -> None:
@@ -48,16 +67,39 @@ class Conversation:
                 self.budgets.add(event)
             case MessageAdded():
                 self.messages.append(event.message)
+                if isinstance(event.message, Reply):
+                    self.contexts.append(event.message.usage.input)
                 if isinstance(event.message, ToolResult) and event.message.todos is not None:
                     self.todos = event.message.todos
                 if isinstance(event.message, Prompt) and event.message.mode:
                     self.mode_told = event.message.mode
             case Condensed():
                 kept = self.messages[len(self.messages) - event.kept :]
-                self.messages = [Prompt(text=event.summary, by="kcode"), *kept]
+                self._replace([Prompt(text=event.summary, by="kcode"), *kept])
                 self.mode_told = self.mode
+            case ResultsDropped():
+                self._replace([_dropped(message, event.texts) for message in self.messages])
+            case Uncondensed():
+                if self.replaced:
+                    before, count = self.replaced.pop()
+                    self.messages = [*before, *self.messages[count:]]
+                    self.contexts.clear()
+            case Rewound():
+                self._forget_after(event.kept)
             case _:
                 pass
+
+    def _replace(self, messages: list[Message]) -> None:
+        self.replaced.append((self.messages, len(messages)))
+        self.messages = messages
+        self.contexts.clear()
+
+    def _forget_after(self, count: int) -> None:
+        self.messages = self.messages[:count]
+        self.replaced = [(before, now) for before, now in self.replaced if now <= count]
+        listed = [m.todos for m in self.messages if isinstance(m, ToolResult) and m.todos is not None]
+        modes = [m.mode for m in self.messages if isinstance(m, Prompt) and m.mode]
+        self.todos, self.mode_told = [(), *listed][-1], ["", *modes][-1]
 
     @property
     def budget(self) -> int | None:
@@ -66,23 +108,40 @@ class Conversation:
 
     def unanswered(self) -> tuple[str, ...]:
         """Ids of calls without a result: a process that was killed leaves some."""
-        last = next(
-            (i for i in reversed(range(len(self.messages))) if self.messages[i].role == "assistant"), None
-        )
-        if last is None:
-            return ()
-        reply, *results = self.messages[last:]
-        answered = {result.call_id for result in results if isinstance(result, ToolResult)}
-        calls = reply.calls if reply.role == "assistant" else ()
-        return tuple(call.id for call in calls if call.id not in answered)
+        reply, results = self._last_step()
+        answered = {result.call_id for result in results}
+        return tuple(call.id for call in reply.calls if call.id not in answered)
 
     @property
     def is_at_rest(self) -> bool:
-        """Whether the model has said its last word: nothing is left to do without a new prompt."""
-        if not self.messages:
-            return True
-        last = self.messages[-1]
-        return last.role == "assistant" and not last.calls and last.stop in ("end", "refused")
+        """Whether the model has said its last word: nothing is left to do without a new prompt. Of proposals for memory
+        that it made beside its last words nothing more need be said."""
+        if not self.messages or self.messages[-1].role == "user":
+            return not self.messages
+        reply, results = self._last_step()
+        if not reply.calls:
+            return reply.stop in ("end", "refused")
+        only_proposes = all(call.name == Memory.name for call in reply.calls) and bool(reply.text.strip())
+        return only_proposes and sum(result.ok for result in results) == len(reply.calls)
+
+    def _last_step(self) -> tuple[Reply, list[ToolResult]]:
+        """The newest reply, empty where there is none, and what has come of its calls, the newest first."""
+        results: list[ToolResult] = []
+        for message in reversed(self.messages):
+            match message:
+                case ToolResult():
+                    results.append(message)
+                case Reply():
+                    return message, results
+                case Prompt():
+                    pass
+        return Reply(), []
+
+
+def _dropped(message: Message, texts: Mapping[str, str]) -> Message:
+    if isinstance(message, ToolResult) and message.call_id in texts:
+        return message.model_copy(update={"text": texts[message.call_id], "images": ()})
+    return message
 
 
 @dataclass(slots=True)
@@ -105,12 +164,16 @@ class Task:
     turns: int | None
     """Steps per prompt; None: no limit."""
     output_tokens: int
+    checkpoints: Checkpoints
     unfinished: Callable[[str], str]
     """What the model hears of its call, by id, that was stopped."""
+    near: Near
     parent: "Task | None" = None
     guard: Guard = field(init=False)
     pausing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the user is asked whether to go on: of several tasks one asks at a time."""
+    stopped_by: Limit | None = None
+    """The budget at which the user has stopped a subtask: the others need not ask."""
     inbox: deque[Prompt] = field(default_factory=deque)
     """What the user said and the model has not been told yet."""
     afterwards: deque[Event] = field(default_factory=deque)
@@ -167,7 +230,14 @@ class Task:
 
     def standing(self, mode: Mode | None = None) -> str:
         """What the prompts said that holds when they are gone, in this mode or the present one."""
-        return f"{prompt.place(self.workspace.root)}\n{self.mode_text(mode or self.mode)}"
+        rules = nearby.standing(self.conversation.messages)
+        parts = (prompt.place(self.workspace.root), self.mode_text(mode or self.mode), rules)
+        return "\n".join(part for part in parts if part)
+
+    async def run_tool(self, tool: Tool, call_id: str) -> Output:
+        """Run it; with the rules of the folder that it has got to. ToolError when it cannot be done."""
+        output = await tool.run(self.workspace, call_id)
+        return await nearby.with_rules(output, tool, self.workspace, self.near, self.conversation.messages)
 
     def upwards(self) -> "list[Task]":
         """The task and those above it, the user's last."""

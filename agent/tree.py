@@ -31,6 +31,8 @@ from kcode.events import (
     ThinkingArrived,
 )
 from kcode.llm.client import Client
+from kcode.memory.checkpoints import Checkpoints
+from kcode.memory.project import Project
 from kcode.messages import Change, Prompt, Todo, ToolResult
 from kcode.modes.choice import Models
 from kcode.modes.mode import Mode, mode_named
@@ -53,8 +55,10 @@ class Equipment:
     approvals: Approvals
     delegation: settings.Delegation
     worktrees: Worktrees
+    project: Project
     around: Callable[[Path], Surroundings]
     """What a command that works in a folder is started in now."""
+    checkpoints: Checkpoints
     turns: int | None
     output_tokens: int
     command_limit: float
@@ -262,12 +266,16 @@ class Tree:
             approvals=equipment.approvals,
             models=equipment.models,
             mode_named=lambda name: mode_named(equipment.modes, name),
-            mode_text=lambda mode: prompt.mode_text(mode, equipment.modes.values()),
+            mode_text=lambda mode: prompt.mode_text(
+                mode, equipment.modes.values(), equipment.project.of_mode(mode.name)
+            ),
             system=self._system,
             hear=self._hear,
             turns=equipment.turns,
             output_tokens=equipment.output_tokens,
+            checkpoints=equipment.checkpoints,
             unfinished=self.unfinished,
+            near=lambda path: equipment.project.near(path, folder),
             parent=parent,
         )
         task.workspace = replace(task.workspace, others=self._others(task))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kcode.memory import bank, skills
 from kcode.memory.block import Block, joined
+from kcode.memory.choices import choices
 from kcode.memory.rules import Rule, found, near
 
 
@@ -40,6 +41,12 @@ class Project:
         """The rules for one mode alone; "" when there are none."""
         return joined(rule.block for rule in self.rules if rule.mode == mode and not rule.off)
 
-    def near(self, path: Path) -> list[Rule]:
-        """The rules that count from now on since a tool has touched this file or folder (resolved)."""
-        return near(self.root, path, self.rules) if self.with_project else []
+    @property
+    def remembers(self) -> bool:
+        """Whether there is a memory bank in use."""
+        return any(block.name == "memory" for block in self.blocks)
+
+    def near(self, path: Path, root: Path) -> list[Rule]:
+        """The rules that count from now on since a tool has touched this file or folder (resolved). `root`: where the
+        task works, which may be a worktree of the project."""
+        return near(root, path, self.rules, choices(self.root)) if self.with_project else []

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from kcode.files.frontmatter import listed, parted
 from kcode.files.text import digest
 from kcode.memory import bank, imports
-from kcode.memory.block import Block, joined
+from kcode.memory.block import Block
 from kcode.memory.choices import Choices, choices
 from kcode.memory.places import FALLBACKS, NESTED, PLACES, USERS, YOURS, files_at
 from kcode.memory.source import Source, read
@@ -53,6 +53,8 @@ class Rule:
     @property
     def when(self) -> str:
         """In words."""
+        if self.family == INNER:
+            return "when work gets there"
         parts = [f"with {', '.join(self.globs)}"] if self.globs else []
         parts += [f"in {self.mode} mode"] if self.mode else []
         return " ".join(parts) or "in every request"
@@ -74,17 +76,17 @@ def found(root: Path, *, with_project: bool = True) -> tuple[Rule, ...]:
     rules = list(_of_user())
     if with_project:
         rules += [*_around(root), *_of_project(root)]
-    return _judged(rules, root, bank.find(root) is not None)
+    return judged(rules, choices(root), bank.find(root) is not None)
 
 
-def near(root: Path, path: Path, rules: tuple[Rule, ...]) -> list[Rule]:
+def near(root: Path, path: Path, rules: tuple[Rule, ...], chosen: Choices) -> list[Rule]:
     """What counts when this file or folder (resolved) is touched, besides what always does: AGENTS.md of the folders
     down to it, the nearest last, and those of `rules` that its name calls for."""
     if not path.is_relative_to(root) or path == root:
         return []
     name = PurePosixPath(path.relative_to(root).as_posix())
     called = [rule for rule in rules if rule.globs and not rule.off and not rule.mode and rule.is_about(name)]
-    nested = _judged(_nested(root, path), root)
+    nested = judged(_nested(root, path), chosen)
     return [rule for rule in (*called, *nested) if not rule.off and rule.path != path]
 
 
@@ -165,14 +167,14 @@ class _Judge:
         if rule.name in self.chosen:
             reason = "" if self.chosen[rule.name] else OFF
         reason = reason or (f"the same as {self.seen[mark]}" if mark in self.seen else "")
-        judged = replace(rule, off=reason)
-        if judged.is_standing and len(rule.text) > self.room:
-            judged = replace(rule, off="no room for more rules in every request")
-        if not judged.off:
+        found = replace(rule, off=reason)
+        if found.is_standing and len(rule.text) > self.room:
+            found = replace(rule, off="no room for more rules in every request")
+        if not found.off:
             self.seen[mark] = rule.name
-            self.used.append(judged)
-            self.room -= len(rule.text) if judged.is_standing else 0
-        return judged
+            self.used.append(found)
+            self.room -= len(rule.text) if found.is_standing else 0
+        return found
 
     def _reason(self, rule: Rule) -> str:
         if self.has_bank and BANK in (rule.path.parent.name, rule.path.stem.removesuffix("-instructions")):
@@ -183,8 +185,9 @@ class _Judge:
         return ""
 
 
-def _judged(rules: Iterable[Rule], root: Path, has_bank: bool = False) -> tuple[Rule, ...]:
-    judge = _Judge(choices(root), has_bank)
+def judged(rules: Iterable[Rule], chosen: Choices, has_bank: bool = False) -> tuple[Rule, ...]:
+    """Those that say something, each with the reason why it does not count, if there is one."""
+    judge = _Judge(chosen, has_bank)
     return tuple(judge(rule) for rule in rules if rule.text)
 
 
@@ -195,8 +198,3 @@ def _without_braces(glob: str) -> list[str]:
         return [glob]
     options = glob[start + 1 : end].split(",")
     return [one for option in options for one in _without_braces(glob[:start] + option + glob[end + 1 :])]
-
-
-def project_rules(root: Path) -> str:
-    """Those that stand in every request."""
-    return joined(rule.block for rule in found(root) if rule.is_standing)

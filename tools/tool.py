@@ -182,6 +182,10 @@ class Tool(BaseModel):
         """Exactly what will happen, for the approval: a diff or command. ToolError when it cannot work."""
         return self.title()
 
+    async def put_off(self, workspace: Workspace) -> "Output | None":
+        """What is done in place of it where nobody is there to approve it; None: the task ends."""
+        return None
+
     async def run(self, workspace: Workspace, call_id: str) -> Output:
         """Do it. ToolError when it cannot be done: its text is for the model."""
         raise NotImplementedError

@@ -1,8 +1,12 @@
 """From options to a session: settings, model, modes, permissions, ledger, session file. Every front end starts here."""
 
+import asyncio
+import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +14,6 @@ from pathlib import Path
 from kcode import paths, settings, trust
 from kcode.agent.approvals import Approvals
 from kcode.agent.permissions import Permissions
-from kcode.agent.prompt import project_block
 from kcode.agent.session import Session
 from kcode.agent.task import Conversation
 from kcode.agent.tree import Equipment
@@ -21,15 +24,18 @@ from kcode.errors import BadInput
 from kcode.events import MAIN, Event, Listener, Spent
 from kcode.llm.catalog import Catalog, key_for
 from kcode.llm.client import Client
-from kcode.memory import log
+from kcode.memory import checkpoints, log, skills
+from kcode.memory.project import Project
 from kcode.modes.choice import EVERY, Models
 from kcode.modes.load import load_modes
 from kcode.modes.mode import Mode, mode_named
 from kcode.modes.places import all_places, not_trusted
+from kcode.processes.git import GitError
 from kcode.processes.sandbox import Surroundings
 from kcode.settings import Settings
 from kcode.spend.ledger import Ledger
-from kcode.tools.tool import installed_tools
+from kcode.tools.memory import Memory
+from kcode.tools.tool import Toolbox, installed_tools
 
 DEFAULT_MODE = "code"
 
@@ -56,8 +62,9 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
 
     The listeners are told all that happens from the first event on.
     """
-    root = folder(options.cd or Path())
-    chosen, notices = settings_for(root, options)
+    home = folder(options.cd or Path())
+    chosen, notices = settings_for(home, options)
+    root = home if options.worktree is None else own_worktree(home, options.worktree, chosen)
     with ExitStack() as cleanup:
         cleanup.enter_context(bug.logged())
         past = _past(root, options)
@@ -69,7 +76,7 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
         cleanup.callback(ledger.close)
         notices += [ledger.note] if ledger.note else []
 
-        modes, complaints = load_modes(all_places(root, options.safe_mode))
+        modes, complaints = load_modes(all_places(home, options.safe_mode))
         notices += complaints
         notices += [] if options.safe_mode else not_trusted(root)
         catalog = Catalog(chosen)
@@ -79,25 +86,30 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
         models.first = choice.model
         key_for(catalog.model(choice.model))
 
+        project = Project(root, not options.safe_mode, chosen.memory.use)
         overflow = _overflow(id, options, cleanup)
         permissions = permissions_for(chosen, options)
         _must_be_confined(permissions, root, someone_answers)
+        also = [folder(f) for f in options.add_dir]
+        kept = _checkpoints(id, root, also, options, chosen, overflow)
+        cleanup.callback(kept.close)
         equipment = Equipment(
             client=Client(chosen, catalog, ledger),
-            tools=installed_tools(),
+            tools=tools_for(project, chosen),
             modes=modes,
             models=models,
             delegation=chosen.delegate,
             worktrees=Worktrees(chosen.worktrees),
+            project=project,
             around=surroundings_for(chosen, permissions, overflow),
             approvals=Approvals(permissions, someone_answers),
+            checkpoints=kept,
             turns=chosen.limits.turns,
             output_tokens=chosen.limits.output_tokens,
             command_limit=chosen.timeouts.command,
             command_silence=chosen.timeouts.command_silence,
         )
-        project = "" if options.safe_mode else project_block(root)
-        session = Session(id, root, equipment, overflow, [folder(f) for f in options.add_dir], events)
+        session = Session(id, root, equipment, overflow, [*also, *_own_skills()], events)
         if not options.ephemeral:
             file = _session_file(id, past if options.fork else None)
             cleanup.callback(file.close)
@@ -106,7 +118,7 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
             session.listen(listener)
         budget, purse = budget_for(options, chosen, said), purse_for(id, options, said)
         spent = 0 if budget is None else _spent_elsewhere(ledger, purse, events)
-        session.begin(mode, choice.model, choice.effort, budget, project, purse, spent)
+        session.begin(mode, choice.model, choice.effort, budget, project.text, purse, spent)
         if options.name:
             session.rename(options.name)
         return Started(session, chosen, ledger, notices, cleanup.pop_all())
@@ -125,6 +137,19 @@ def folder(path: Path) -> Path:
     if not resolved.is_dir():
         raise BadInput(f"{path} is no folder. Name the folder to work in with -C.")
     return resolved
+
+
+def own_worktree(home: Path, name: str, chosen: Settings) -> Path:
+    """The folder of the worktree of that name, made when there is none. BadInput when there can be none."""
+    if name and not re.fullmatch(r"[\w][\w.-]*", name):
+        raise BadInput(f"{name!r} is no name for a worktree: letters, digits, dots, dashes.")
+    name = name or f"w{secrets.token_hex(3)}"
+    making = Worktrees(chosen.worktrees).named(name, home)
+    with ThreadPoolExecutor(1) as thread:  # an event loop may be running in this one
+        try:
+            return thread.submit(asyncio.run, making).result().folder
+        except GitError as error:
+            raise BadInput(f"There can be no worktree of {home}: {error}.") from None
 
 
 def settings_for(root: Path, options: RunOptions) -> tuple[Settings, list[str]]:
@@ -169,7 +194,31 @@ def permissions_for(chosen: Settings, options: RunOptions) -> Permissions:
     """As settings and flags have it; folders that the user opened can be written by commands, too."""
     also = tuple(str(folder(path)) for path in options.add_dir)
     sandbox = chosen.sandbox.model_copy(update={"writable": (*chosen.sandbox.writable, *also)})
-    return Permissions(chosen.permissions, yolo=options.yolo, sandbox=sandbox)
+    return Permissions(_with_memory(chosen), yolo=options.yolo, sandbox=sandbox)
+
+
+def _with_memory(chosen: Settings) -> settings.Permissions:
+    """What is to become of proposals for memory, as a rule beside the others; a rule of the user's on it stands."""
+    own = chosen.permissions
+    match chosen.memory.update:
+        case "auto":
+            return own.model_copy(update={"allow": (*own.allow, Memory.name)})
+        case "ask" if Memory.name not in own.allow:
+            return own.model_copy(update={"ask": (*own.ask, Memory.name)})
+        case "ask" | "never":
+            return own
+
+
+def tools_for(project: Project, chosen: Settings) -> Toolbox:
+    """Those that have something to do here: what is offered is paid for with every request."""
+    is_wanted = project.remembers and chosen.memory.update != "never"
+    return Toolbox(tool for tool in installed_tools().values() if is_wanted or tool is not Memory)
+
+
+def _own_skills() -> list[Path]:
+    """The folder of the user's own skills: they are read where they lie."""
+    own = skills.folder()
+    return [own.resolve()] if own.is_dir() else []
 
 
 def _must_be_confined(permissions: Permissions, root: Path, someone_answers: bool) -> None:
@@ -277,3 +326,13 @@ def _overflow(id: str, options: RunOptions, cleanup: ExitStack) -> Path:
     overflow = log.session_path(id).with_suffix("").resolve()
     cleanup.callback(shutil.rmtree, overflow / "tmp", ignore_errors=True)
     return overflow
+
+
+def _checkpoints(
+    id: str, root: Path, also: list[Path], options: RunOptions, chosen: Settings, overflow: Path
+) -> checkpoints.Checkpoints:
+    """Those of the session; they are gone with an ephemeral one."""
+    wish = chosen.checkpoints
+    file = overflow / "checkpoints.sqlite3" if options.ephemeral else checkpoints.file_for(root)
+    place = checkpoints.place_for(root, also, wish.largest_file)
+    return checkpoints.Checkpoints(place, id, file, wish.total, wish.keep_days, wish.enabled)

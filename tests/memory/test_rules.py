@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from kcode.memory.choices import choose
+from kcode.memory.choices import choices, choose
 from kcode.memory.project import Project
-from kcode.memory.rules import Rule, found, near, project_rules
+from kcode.memory.rules import Rule, found, near
 from kcode.memory.source import LIMIT
 
 KEY = "sk-" + "a1B2" * 8
@@ -16,6 +16,10 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
+def project_rules(root: Path) -> str:
+    return Project(root).text
+
+
 def named(rules: tuple[Rule, ...] | list[Rule]) -> list[str]:
     return [rule.name for rule in rules]
 
@@ -25,7 +29,7 @@ def reasons(root: Path) -> dict[str, str]:
 
 
 def touched(root: Path, name: str) -> list[str]:
-    return named(near(root, root / name, found(root)))
+    return named(near(root, root / name, found(root), choices(root)))
 
 
 def test_agents_md_comes_before_claude_md(tmp_path: Path) -> None:
@@ -184,7 +188,7 @@ def test_rules_for_certain_files_come_when_such_a_file_is_touched(
     assert project_rules(tmp_path) == ""
     assert touched(tmp_path, "src/app.tsx") == [name]
     assert touched(tmp_path, "src/app.py") == []
-    assert near(tmp_path, tmp_path / "src/app.ts", found(tmp_path))[0].text == "No any."
+    assert near(tmp_path, tmp_path / "src/app.ts", found(tmp_path), {})[0].text == "No any."
 
 
 def test_cursor_rules_that_hold_always_and_those_that_wait_to_be_asked_for(tmp_path: Path) -> None:
@@ -205,7 +209,7 @@ def test_nested_rules_come_with_the_first_file_below_them_the_nearest_last(tmp_p
     assert touched(tmp_path, "a/b/x.py") == ["a/AGENTS.md", "a/b/CLAUDE.md", "a/b/more.md"]
     assert touched(tmp_path, "a/AGENTS.md") == []
     assert touched(tmp_path, "../elsewhere/x.py") == []
-    text = near(tmp_path, tmp_path / "a/x.py", ())[0].text
+    text = near(tmp_path, tmp_path / "a/x.py", (), {})[0].text
     assert text == "In a/, above those of outer folders:\nof a"
 
 
