@@ -7,6 +7,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from hashlib import blake2s
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -52,6 +53,11 @@ class Worktree(Record):
     """The folder in it that is worked in, relative to the top."""
 
     @property
+    def name(self) -> str:
+        """What the user calls it: the branch without its `kcode/`."""
+        return self.branch.removeprefix("kcode/")
+
+    @property
     def folder(self) -> Path:
         return Path(self.top) / self.below
 
@@ -75,7 +81,15 @@ class Worktrees:
     def kept(self, session: str, task: str) -> Worktree | None:
         return _read(self._file(session, task))
 
-    async def make(self, session: str, task: str, source: Path, title: str = "") -> Worktree:
+    async def named(self, name: str, source: Path) -> Worktree:
+        """The user's own of that name for this repository, made when there is none. GitError when there can be none."""
+        top, _ = await _place(source)
+        owner = blake2s(str(top).encode(), digest_size=4).hexdigest()
+        return self.kept(owner, name) or await self.make(owner, name, source, branch=f"kcode/{name}")
+
+    async def make(
+        self, session: str, task: str, source: Path, title: str = "", branch: str = ""
+    ) -> Worktree:
         """A new one with all that is in `source`, also what is not committed. GitError when there can be none."""
         await _check_version(source)
         top, below = await _place(source)
@@ -85,7 +99,7 @@ class Worktrees:
             session=session,
             task=task,
             title=title,
-            branch=f"kcode/{name}",
+            branch=branch or f"kcode/{name}",
             base=base,
             source=str(top),
             top=str(self._home / name / top.name),

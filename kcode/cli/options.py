@@ -29,6 +29,12 @@ class RunOptions:
     """The words as they were typed."""
     print_mode: bool = True
     """Without a screen."""
+    parallel: Path | None = None
+    """A list of tasks, each for a session of its own."""
+    jobs: int = 4
+    """How many of them at a time."""
+    merge: bool = False
+    """Whether what they have done is merged back."""
     files: tuple[Path, ...] = ()
     images: tuple[Path, ...] = ()
 
@@ -55,6 +61,8 @@ class RunOptions:
 
     cd: Path | None = None
     add_dir: tuple[Path, ...] = ()
+    worktree: str | None = None
+    """Name of the worktree to work in; "": a new one."""
     continue_last: bool = False
     resume: str | None = None
     """Id of a session, or the beginning of one."""
@@ -167,6 +175,14 @@ SECTIONS: dict[str, list[click.Option]] = {
         _option("-C", "--cd", type=_path, metavar="DIR", help="Work in this folder."),
         _option("--add-dir", type=_path, multiple=True, metavar="DIR", help="A further folder to work in."),
         _option(
+            "-w",
+            "--worktree",
+            is_flag=False,
+            flag_value="",
+            metavar="[NAME]",
+            help="Work in a git worktree of its own.",
+        ),
+        _option(
             "-f", "--file", "files", type=_path, multiple=True, metavar="FILE", help="Attach a file's text."
         ),
         _option("--image", "images", type=_path, multiple=True, metavar="FILE", help="Attach an image."),
@@ -212,6 +228,13 @@ SECTIONS: dict[str, list[click.Option]] = {
         ),
         _option("-v", "--verbose", is_flag=True, help="Show more of what happens."),
         _option("--debug", is_flag=True, help="Show the traceback of a bug."),
+    ],
+    "Several tasks": [
+        _option(
+            "--parallel", type=_path, metavar="FILE", help="A task a line, or JSON: each in its own worktree."
+        ),
+        _option("--jobs", type=_count, default=4, metavar="N", help="How many at a time (4)."),
+        _option("--merge", is_flag=True, help="Merge back what is done and fits."),
     ],
     "Settings": [
         _option("--profile", metavar="NAME", help="Lay this profile of the settings over the rest."),

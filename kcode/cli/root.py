@@ -23,7 +23,16 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Work": {
         "run": Entry("kcode.cli.root", "One task, without a screen; reads piped text too."),
         "demo": Entry("kcode.cli.demo", "See it work: offline, with a scripted model."),
+        "worktrees": Entry(
+            "kcode.cli.worktrees", "Copies of the folder that tasks worked in: list, merge, remove."
+        ),
         "sessions": Entry("kcode.cli.sessions", "What was said and done: list, show, export, delete."),
+        "undo": Entry(
+            "kcode.cli.undo", "Take back what the last prompt did to files; again: the one before."
+        ),
+        "redo": Entry("kcode.cli.redo", "Take back the last undo."),
+        "checkpoints": Entry("kcode.cli.checkpoints", "What can be undone: list, show, restore, prune."),
+        "map": Entry("kcode.cli.map", "What matters most in this repository's code."),
     },
     "Money": {
         "spend": Entry("kcode.cli.spend", "What was spent, by model, mode, task, day."),
@@ -122,6 +131,12 @@ def _run(options: RunOptions) -> int:
         refuse_mistyped(options.prompt[0], is_alone=len(options.prompt) == 1)
     if is_bare and not is_for_programs(options) and terminal.trouble() is None:
         return _on_screen(options)
+    if options.parallel is not None:
+        if options.prompt:
+            raise click.UsageError("--parallel takes its tasks from the file: leave the prompt out.")
+        from kcode.cli.parallel import parallel
+
+        return parallel(options, options.parallel, options.jobs, options.merge)
     from kcode.cli.run import run  # the agent and all below it: only now
 
     return run(options)
@@ -135,7 +150,11 @@ command = TaskCommand(
 def is_for_programs(options: RunOptions) -> bool:
     """Whether what comes out is not for eyes: then there is no screen, though there be a terminal."""
     return bool(
-        options.print_mode or options.output_format != "text" or options.output_file or options.json_schema
+        options.print_mode
+        or options.parallel
+        or options.output_format != "text"
+        or options.output_file
+        or options.json_schema
     )
 
 
