@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from kcode.events import ApprovalAsked, QuestionAsked
-from kcode.tui import themes
+from kcode.tui import keymap, themes
 from kcode.tui.engine.engine import Engine
 from kcode.tui.engine.words import Door, NotOpened, Told, Wish, Working
 from kcode.tui.first import FirstRun
@@ -49,8 +49,7 @@ class KcodeApp(FixedApp[int]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c", "interrupt", priority=True),
-        Binding("ctrl+z", "suspend_process", priority=True),
+        *keymap.bindings(of_app=True),
         Binding("ctrl+q", "quit", show=False),
     ]
 

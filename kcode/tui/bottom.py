@@ -17,6 +17,7 @@ from kcode.tui.engine.state import State
 from kcode.tui.input.completion import Completions, Files
 from kcode.tui.input.history import History
 from kcode.tui.input.prompt import Prompt
+from kcode.tui.keymap import Keymap
 from kcode.tui.lists.choices import Choice
 from kcode.tui.lists.picker import Picker
 from kcode.tui.status import Activity, StatusBar
@@ -58,6 +59,14 @@ class Bottom(Vertical):
         self._picked: Callable[[Choice], None] = lambda _: None
         self._metered = 0.0
         self._word, self._word_until = "", 0.0
+
+    @property
+    def keymap(self) -> Keymap:
+        return self.prompt.keymap
+
+    @keymap.setter
+    def keymap(self, keymap: Keymap) -> None:
+        self.prompt.keymap = self.completions.keymap = keymap
 
     def compose(self) -> ComposeResult:
         yield self._queue

@@ -13,6 +13,7 @@ from kcode.spend.meter import Meter
 from kcode.tui.engine.engine import Engine
 from kcode.tui.engine.state import State
 from kcode.tui.engine.words import Door
+from kcode.tui.keymap import Keymap
 from kcode.tui.lists.choices import Choice
 
 
@@ -33,6 +34,8 @@ class Desk(Protocol):
     def root(self) -> Path:
         """The folder that is worked in."""
 
+    @property
+    def keymap(self) -> Keymap: ...
     @property
     def commands(self) -> "Sequence[Command]": ...
 
@@ -80,7 +83,7 @@ class Command:
     does: Deed
     synonyms: tuple[str, ...] = ()
     key: str = ""
-    """The key that does the same, for people: `Alt+P`."""
+    """Name of the key that does the same, in the keymap."""
     needs: str = ""
     """What must be said after the name, for people; "" when nothing must."""
     takes: str = ""

@@ -258,7 +258,9 @@ class Talk(Screen[None]):
     def action_palette(self) -> None:
         rows = [
             Choice(
-                command.name, f"/{command.name}", f"{command.help}   {self.keymap.shown(command.key)}".rstrip()
+                command.name,
+                f"/{command.name}",
+                f"{command.help}   {self.keymap.shown(command.key)}".rstrip(),
             )
             for command in commands.COMMANDS
         ]

@@ -606,3 +606,22 @@ async def test_a_word_on_what_was_done_fades(start: Start) -> None:
         await run.type("/budget")
         await run.sees("There is no budget.")
         await run.until(lambda: "There is no budget." not in run.screen)
+
+
+# Keys
+
+
+async def test_a_key_of_the_settings_does_what_it_is_given_to(start: Start) -> None:
+    said = ('keys.model="f2"', 'keys.recall="ctrl+a"', 'keys.newline="ctrl+n"', 'keys.copy="ctrl+g"')
+    async with start(HELLO, set=said) as run:
+        await run.ready()
+        await run.sees("keys.copy: Ctrl+G is taken by editor")
+        await run.press("f2")
+        await run.sees("The model of Code")
+        await run.press("escape", "ctrl+a")
+        await run.sees("What you said before")
+        await run.press("escape", "a", "ctrl+n", "b")
+        assert run.app.talk.draft() == "a\nb"
+        run.app.talk.write("")
+        await run.press("question_mark")
+        await run.sees("F2 ")

@@ -14,14 +14,14 @@ COMMANDS = (
         "who works: code, architect, debug, ask, …",
         choosing.choose_mode,
         ("agent",),
-        "Shift+Tab",
+        "next_mode",
         takes="[NAME]",
     ),
     Command(
         "model",
         "which model this mode talks to, and what a switch costs",
         choosing.choose_model,
-        key="Alt+P",
+        key="model",
         takes="[NAME]",
     ),
     Command("models", "the models of all modes", choosing.choose_models),
@@ -43,9 +43,9 @@ COMMANDS = (
     Command("fork", "go on in a copy of this session", acts.fork_session, ("branch",)),
     Command("rename", "call this session something", acts.rename_session, ("title",), needs="NAME"),
     Command("export", "write the talk into a file", acts.export_talk, ("save",), takes="[FILE]"),
-    Command("copy", "copy the last answer as Markdown", acts.copy_answer, ("yank",), "Ctrl+Y"),
-    Command("editor", "write the message in $EDITOR", acts.edit_prompt, ("edit",), "Ctrl+G"),
-    Command("search", "look for something in the talk", acts.search, ("find",), "Ctrl+F"),
+    Command("copy", "copy the last answer as Markdown", acts.copy_answer, ("yank",), "copy"),
+    Command("editor", "write the message in $EDITOR", acts.edit_prompt, ("edit",), "editor"),
+    Command("search", "look for something in the talk", acts.search, ("find",), "search"),
     Command("pager", "the talk in $PAGER", acts.show_in_pager, ("less",)),
     Command(
         "permissions",
@@ -58,9 +58,9 @@ COMMANDS = (
     Command("theme", "colours", choosing.choose_theme, ("themes",), takes="[NAME]"),
     Command("status", "session, model, folder, permissions", pages.show_status, ("info", "about")),
     Command("doctor", "is all well on this machine", pages.show_program("doctor")),
-    Command("keys", "what can be pressed", pages.show_keys, ("shortcuts", "keybindings"), "?"),
+    Command("keys", "what can be pressed", pages.show_keys, ("shortcuts", "keybindings"), "help"),
     Command("help", "these commands", pages.show_help, ("commands",)),
-    Command("quit", "end kcode; the session is kept", acts.leave, ("exit", "q"), "Ctrl+C Ctrl+C"),
+    Command("quit", "end kcode; the session is kept", acts.leave, ("exit", "q"), "leave"),
 )
 
 

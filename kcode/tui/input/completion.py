@@ -11,6 +11,7 @@ from textual.message import Message
 from kcode.tui.commands.commands import offered
 from kcode.tui.desk import Command
 from kcode.tui.input.prompt import Wanted
+from kcode.tui.keymap import Keymap
 from kcode.tui.lists.choices import Choice, Choices
 from kcode.tui.lists.fuzzy import ranked
 from kcode.tui.text.safe import one_line
@@ -84,6 +85,7 @@ class Completions(Vertical):
         self._files = files
         self._wanted: Wanted | None = None
         self._list = Choices()
+        self.keymap = Keymap()
 
     def compose(self) -> Iterable[Choices]:
         yield self._list
@@ -98,7 +100,7 @@ class Completions(Vertical):
         if wanted is None:
             self._show(())
         elif wanted.kind == "command":
-            self._show([_choice(command) for command in offered(wanted.word)])
+            self._show([_choice(command, self.keymap) for command in offered(wanted.word)])
         else:
             self.run_worker(self._find(wanted), group="files", exclusive=True)
 
@@ -142,9 +144,9 @@ class Completions(Vertical):
             self.post_message(self.Opened(bool(rows)))
 
 
-def _choice(command: Command) -> Choice:
+def _choice(command: Command, keymap: Keymap) -> Choice:
     """`detail` holds what the command wants said after its name."""
-    key = f"  {command.key}" if command.key else ""
+    key = f"  {keymap.shown(command.key)}" if command.key else ""
     return Choice(command.name, f"/{command.name}", f"{command.help}{key}", detail=command.needs)
 
 

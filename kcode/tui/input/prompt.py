@@ -12,13 +12,13 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from kcode.tui.input.history import History
+from kcode.tui.keymap import Keymap
 
 FOLDED_LINES, FOLDED_CHARACTERS = 8, 1_200
 """A paste of so much becomes a chip; the model gets all of it."""
 CHIP = re.compile(r"\[pasted [\d,]+ (?:lines|characters) #\d+\]")
 SPOKEN = re.compile(r"(?:(?<=\s)|^)@[^\s,;]+")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-NEWLINES = {"alt+enter", "shift+enter", "ctrl+j", "ctrl+enter"}
 STEERING = {"up", "down", "tab", "enter", "escape", "ctrl+n", "ctrl+p"}
 """Keys that belong to an open list of completions."""
 
@@ -76,6 +76,13 @@ class Prompt(TextArea):
             super().__init__()
             self.key = key
 
+    class Pressed(Message):
+        """A key that the user gave to something of the talk, by its name in the keymap."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
     class HelpWanted(Message):
         """? in an empty prompt."""
 
@@ -97,6 +104,7 @@ class Prompt(TextArea):
             language=None, highlight_cursor_line=False, placeholder="What shall we do?   ? shows the keys"
         )
         self.history_of_prompts = history
+        self.keymap = Keymap()
         self.has_choices = False
         """Whether a list of completions is open, which then gets the keys of STEERING."""
         self.has_queue = False
@@ -118,22 +126,32 @@ class Prompt(TextArea):
         """Whether the key was one of the prompt's own."""
         if self.has_choices and key in STEERING:
             self.post_message(self.Steered(key))
-        elif key in NEWLINES:
-            self._replace_via_keyboard("\n", *self.selection)
-        elif key == "enter":
-            self._send()
-        elif key in ("pageup", "pagedown"):
-            self.post_message(self.Paged(-1 if key == "pageup" else 1))
-        elif key == "question_mark" and not self.text:
-            self.post_message(self.HelpWanted())
-        elif key == "ctrl+d" and not self.text:
-            self.post_message(self.Ended())
         elif key == "up" and self.cursor_at_first_line:
             return self._older()
         elif key == "down" and self.cursor_at_last_line:
             return self._newer()
         else:
-            return False
+            return self._does(self.keymap.named(key))
+        return True
+
+    def _does(self, name: str) -> bool:
+        match name:
+            case "newline":
+                self._replace_via_keyboard("\n", *self.selection)
+            case "send":
+                self._send()
+            case "page_up" | "page_down":
+                self.post_message(self.Paged(-1 if name == "page_up" else 1))
+            case "help" if not self.text:
+                self.post_message(self.HelpWanted())
+            case "leave" if not self.text:
+                self.post_message(self.Ended())
+            case "" | "help" | "leave":
+                return False
+            case _ if self.keymap.is_changed(name):  # it goes before the key's meaning in a text
+                self.post_message(self.Pressed(name))
+            case _:
+                return False
         return True
 
     def _send(self) -> None:

@@ -11,6 +11,7 @@ from kcode.messages import Change
 from kcode.processes.git import GitError, git
 from kcode.spend.money import dollars, tokens
 from kcode.tui.desk import Command, Desk
+from kcode.tui.keymap import Keymap
 from kcode.tui.pages.page import ASIDE, Table
 from kcode.tui.text.diffview import change_lines
 from kcode.tui.text.flow import Line, one_row
@@ -23,31 +24,6 @@ MINUTES = 40
 SPARKS = "·▁▂▃▄▅▆▇█"
 LONGEST_DIFF = 2_000
 """Rows of a file's diff that are shown."""
-
-KEYS = (
-    ("Enter", "send; while the model works: queue, it is heard before the next step"),
-    ("Alt+Enter  Shift+Enter  Ctrl+J", "a new line (\\ at the end of a line, too)"),
-    ("Esc", "close what is open, else stop the work at once"),
-    ("Ctrl+C", "clear the draft, else stop the work; twice: quit"),
-    ("Shift+Tab", "next mode"),
-    ("Alt+P", "model"),
-    ("Up, Down", "what you said before; in an empty prompt, Up takes a queued message back"),
-    ("Ctrl+R", "search in what you said before"),
-    ("@", "a file or a folder"),
-    ("/", "a command"),
-    ("!", "run a shell command yourself; the model hears of it with your next message"),
-    ("Ctrl+O", "unfold or fold thinking and long output"),
-    ("Alt+Up, Alt+Down", "point at a block of the talk: Ctrl+O and Ctrl+Y are then about that one"),
-    ("Alt+O", "the block, or the last call, on the whole screen"),
-    ("Ctrl+F", "search in the talk; F3 the next place"),
-    ("PageUp, PageDown", "scroll the talk"),
-    ("Ctrl+P", "all commands"),
-    ("Ctrl+G", "write in $EDITOR"),
-    ("Ctrl+Y", "copy the last answer as Markdown"),
-    ("Ctrl+Z", "to the shell; fg comes back"),
-    ("Tab", "between the prompt and a question that is open"),
-    ("?", "these keys, in an empty prompt"),
-)
 
 
 # What changed
@@ -114,19 +90,25 @@ def _change(part: str) -> Change:
 
 
 def show_keys(desk: Desk, _: str = "") -> None:
-    desk.view("Keys", Table(KEYS))
+    rows = [
+        (keys or "no key", f"{help}{ASIDE}{name}" if name else help)
+        for keys, help, name in desk.keymap.rows()
+    ]
+    desk.view(
+        "Keys", Table([*rows, ("", f"Each with a name can be changed: keys.NAME in the settings{ASIDE}")])
+    )
 
 
 def show_help(desk: Desk, _: str = "") -> None:
-    desk.view("Commands", Table(help_rows(desk.commands)))
+    desk.view("Commands", Table(help_rows(desk.commands, desk.keymap)))
 
 
-def help_rows(commands: Iterable[Command]) -> list[tuple[str, str]]:
+def help_rows(commands: Iterable[Command], keymap: Keymap) -> list[tuple[str, str]]:
     rows = []
     for command in commands:
         said = " ".join(part for part in (f"/{command.name}", command.needs or command.takes) if part)
         others = [f"/{name}" for name in command.synonyms]
-        aside = "  ".join(filter(None, [command.key, " ".join(others)]))
+        aside = "  ".join(filter(None, [keymap.shown(command.key), " ".join(others)]))
         rows.append((said, f"{command.help}{ASIDE}{aside}" if aside else command.help))
     return rows
 
