@@ -20,18 +20,24 @@ NAMED = 20
 
 @asynccontextmanager
 async def kept(task: Task, tool: Tool) -> AsyncIterator[None]:
-    """A call that may change files of the session's folder has a checkpoint before it. That there is none stops no
-    work: the user hears of it, once."""
-    checkpoints = task.checkpoints
-    if tool.group not in WRITES or task.workspace.root != checkpoints.place.root:
+    """A call that may change files of the session's folder has a checkpoint before it."""
+    if tool.group in WRITES and task.workspace.root == task.checkpoints.place.root:
+        async with around(task, _named(tool, task.workspace)):
+            yield
+    else:
         yield
-        return
-    async with checkpoints.around(task.id, _named(tool, task.workspace)) as id:
+
+
+@asynccontextmanager
+async def around(task: Task, paths: Sequence[Path] | None = None) -> AsyncIterator[None]:
+    """What may change these files, or any, has a checkpoint before it. That there can be none stops no work: the user
+    hears of it, once."""
+    async with task.checkpoints.around(task.id, paths) as id:
         if id is not None:
             count = len(task.conversation.messages)
             task.tell(Checkpointed(task=task.id, checkpoint=id, messages=count))
         yield
-    if trouble := checkpoints.trouble():
+    if trouble := task.checkpoints.trouble():
         task.tell(Noticed(task=task.id, text=trouble))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kcode import settings
-from kcode.agent import loop, prompt
+from kcode.agent import loop, prompt, rewind
 from kcode.agent.approvals import Approvals
 from kcode.agent.report import Report
 from kcode.agent.task import Conversation, Task
@@ -182,7 +182,7 @@ class Tree:
         """A finished task's files come into the folder it was taken from; else they stay where they are."""
         if report.outcome != "done":
             return f"Its files are kept, not merged, in {worktree.folder} (branch {worktree.branch})."
-        async with self._merging:
+        async with self._merging, rewind.around(self.tasks[report.task]):
             try:
                 changed = await self._equipment.worktrees.merge(worktree)
             except Conflict as conflict:
