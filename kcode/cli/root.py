@@ -32,6 +32,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         ),
         "redo": Entry("kcode.cli.redo", "Take back the last undo."),
         "checkpoints": Entry("kcode.cli.checkpoints", "What can be undone: list, show, restore, prune."),
+        "memory": Entry("kcode.cli.memory", "What is kept of this project: init, status, show, update."),
         "map": Entry("kcode.cli.map", "What matters most in this repository's code."),
     },
     "Money": {
@@ -40,6 +41,8 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "models": Entry("kcode.cli.models", "Models with their windows and prices."),
     },
     "Set-up": {
+        "init": Entry("kcode.cli.init", "Study the repository and write AGENTS.md."),
+        "rules": Entry("kcode.cli.rules", "AGENTS.md and other rules: list, show, on, off."),
         "modes": Entry("kcode.cli.modes", "Who a model can be: list, show."),
         "auth": Entry("kcode.cli.auth", "Keys of providers: login, logout, list."),
         "config": Entry("kcode.cli.config", "Settings: get, set, list, edit, path."),

@@ -16,6 +16,7 @@ from kcode.cli.headless import JsonLines, Progress, result
 from kcode.cli.options import RunOptions
 from kcode.cli.prompt_text import Text
 from kcode.cli.shape import Shape
+from kcode.cli.slash import expanded
 from kcode.cli.start import Started, start
 from kcode.errors import NOBODY_READS, BadInput, KcodeError, ProviderError, TimeLimit
 from kcode.llm import transport
@@ -32,6 +33,7 @@ def run(options: RunOptions) -> int:
     is_dialogue = options.input_format == "stream-json"
     shape = Shape.read(options.json_schema) if options.json_schema else None
     text = Text(words=" ".join(options.prompt)) if is_dialogue else prompt_text.read(options)
+    options, text = expanded(options, text)
     if shape:
         text = text.model_copy(update={"words": f"{text.words}\n\n{shape.request}".strip()})
     if options.output_file:
@@ -93,6 +95,8 @@ class _Run:
     ) -> asyncio.Future[int] | None:
         session = self.started.session
         match command:
+            case Say(task=task) if task != MAIN:
+                await session.say(command.text, task=task)
             case Say() if working is None or working.done():
                 return asyncio.ensure_future(self.once(Text(words=command.text)))
             case Say():
@@ -100,7 +104,7 @@ class _Run:
             case Answer():
                 session.answer(command.id, command.answer, command.words)
             case Cancel():
-                session.cancel()
+                session.cancel(command.task)
             case Switch():
                 session.switch(command.mode, command.model, command.effort)
         return working
