@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from kcode.llm.fingerprint import SUMMARY
 from kcode.llm.request import Request
+from kcode.memory.facts import facts_of, open_todos
 from kcode.messages import Message, Prompt, Reply, Todo, ToolResult
 
 SYSTEM = (
@@ -10,6 +12,7 @@ SYSTEM = (
     "in their words where it matters; decisions and why; what was found (places as path:line); what failed and how; "
     "failing tests; what is left to do, in order. Leave out what can be read again. No preamble; at most 600 words."
 )
+STOP = "Pause here and call no tool: what follows is the whole reply that is wanted now."
 TRANSCRIPT_LIMIT = 160_000
 """Characters, about 40k tokens: fits every model that can call tools."""
 RESULT_LIMIT = 1_500
@@ -33,6 +36,18 @@ def request(of: Request, messages: Sequence[Message]) -> Request:
     )
 
 
+def in_place(of: Request) -> Request:
+    """The same with the conversation itself in front, which the provider still has in its cache: nothing of it is
+    changed, so that reading it costs a tenth, and nothing is left out of it."""
+    return of.model_copy(
+        update={
+            "purpose": "condense",
+            "max_tokens": min(of.max_tokens, 4_000),
+            "messages": (*of.messages, Prompt(text=f"{STOP} {SYSTEM}", by="kcode")),
+        }
+    )
+
+
 def transcript(messages: Sequence[Message]) -> str:
     """The conversation as text: first prompt and the newest part whole, the middle left out when it is too long."""
     parts = [_as_text(message) for message in messages]
@@ -46,11 +61,9 @@ def transcript(messages: Sequence[Message]) -> str:
 def assembled(written: str, messages: Sequence[Message], todos: Sequence[Todo], standing: str) -> str:
     """The prompt that stands for the conversation: the model's summary, and what kcode itself knows for sure;
     `standing` is what the prompts said that still holds, such as folder and mode."""
-    files = sorted({change.path for m in messages if isinstance(m, ToolResult) for change in m.changes})
-    facts = [f"Files changed: {', '.join(files)}"] if files else []
-    facts += [f"Todos: {'; '.join(f'[{todo.state}] {todo.text}' for todo in todos)}"] if todos else []
-    body = "\n\n".join(["The work so far, condensed:", written.strip(), *facts, standing, "Go on with it."])
-    return f"<summary>\n{body}\n</summary>"
+    known = [*facts_of(messages).lines(), *open_todos(todos)]
+    body = "\n\n".join(["The work so far, condensed:", written.strip(), *known, standing, "Go on with it."])
+    return f"{SUMMARY}\n{body}\n</summary>"
 
 
 def kept(messages: Sequence[Message]) -> int:

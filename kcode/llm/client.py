@@ -6,6 +6,7 @@ other keys and to the fallback models. What the provider says is told as events 
 
 import asyncio
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ from kcode.llm.size import estimated_tokens, most_tokens
 from kcode.llm.watch import Watch
 from kcode.messages import Reply
 from kcode.settings import Settings
+from kcode.spend.economics import LIFE
 from kcode.spend.ledger import Ledger
 from kcode.spend.prices import upper_bound
 
@@ -67,6 +69,13 @@ class Client:
     def estimate(self, request: Request) -> int:
         """Tokens of its input, roughly."""
         return estimated_tokens(request)
+
+    def is_cold(self, request: Request) -> bool:
+        """Whether the provider has nothing of its task's conversation in its cache any more, as far as one can know."""
+        before = self.watch.before((request.session, request.task))
+        if before is None or before.model != request.model:
+            return True
+        return time.time() - before.ended > LIFE[before.print.life]
 
     def _fallbacks(self, request: Request) -> Iterator[str]:
         chain = self.settings.fallback.get(request.mode) or self.settings.fallback.get("default", ())
