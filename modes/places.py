@@ -114,6 +114,17 @@ def _existing(named: Iterable[Place]) -> list[Place]:
 
 
 def _files(place: Place) -> list[Path]:
+    if place.kind == "settings":
+        return [place.path] if _has_agents(place.path) else []
     if place.path.is_file():
         return [place.path]
     return sorted(place.path.glob("*.md" if place.kind == "own" else "**/*.md"))
+
+
+def _has_agents(settings: Path) -> bool:
+    """Whether they may say something of modes; most say other things."""
+    try:
+        text = settings.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True
+    return '"agent"' in text or '"mode"' in text

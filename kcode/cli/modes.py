@@ -18,6 +18,9 @@ from kcode.modes.written import new_text, written
 from kcode.spend.table import table
 from kcode.visible import visible
 
+LONGEST_PATTERN = 24
+"""Characters of one in the list."""
+
 
 @click.group(help="Who a model can be, and what it may do. Your own are Markdown files: see `new`.")
 def command() -> None:
@@ -35,7 +38,9 @@ def list_modes(as_json: bool) -> None:
     rows = [["mode", "model", "may use", "from", "title"]]
     for mode in modes.values():
         source = f"{_shown(mode.source)}{' (modified)' if mode.overrides else ''}{' !' if mode.notes else ''}"
-        rows.append([mode.name, models.named(mode.name) or "-", _limits(mode), source, mode.title])
+        rows.append(
+            [mode.name, models.named(mode.name) or "-", _limits(mode, shortened=True), source, mode.title]
+        )
     for line in table(rows, frozenset(range(5))):
         _say(line)
     if any(mode.notes for mode in modes.values()):
@@ -161,9 +166,12 @@ def _groups(mode: Mode) -> Iterator[str]:
     return (group for group in GRANTED if group in mode.groups)
 
 
-def _limits(mode: Mode) -> str:
+def _limits(mode: Mode, shortened: bool = False) -> str:
     """`read, edit (only \\.md$), outside`"""
-    only = f"edit (only {mode.edits})" if mode.edits else "edit"
+    pattern = mode.edits or ""
+    if shortened and len(pattern) > LONGEST_PATTERN:
+        pattern = f"{pattern[:LONGEST_PATTERN]}…"
+    only = f"edit (only {pattern})" if pattern else "edit"
     return ", ".join(only if group == "edit" else group for group in _groups(mode)) or "nothing"
 
 

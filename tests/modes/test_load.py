@@ -2,10 +2,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from kcode import trust
+from kcode.messages import Prompt, ToolResult
 from kcode.modes.load import BUILT_IN, load_modes
 from kcode.modes.places import Place
 from kcode.tools.edit import Edit
 from kcode.tools.shell import Shell
+from tests.playing import call, playing, say, scenario
 
 
 def own(folder: Path, **files: str) -> Place:
@@ -80,3 +83,25 @@ def test_the_built_in_modes_are_read_without_yaml() -> None:
     script = "import sys; from kcode.modes.load import load_modes; load_modes(); print('yaml' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+async def test_a_session_takes_a_mode_of_roo_with_its_prompt_and_its_limits(repository: Path) -> None:
+    (repository / ".roomodes").write_text(
+        "customModes:\n  - slug: docs\n    name: 📚 Docs\n    roleDefinition: You write for people.\n"
+        "    groups: [read, [edit, {fileRegex: '\\.md$'}]]\n"
+    )
+    trust.trust(repository)
+    script = scenario(
+        call("write", path="shop.py", text="x"),
+        call("shell", command="ls"),
+        call("write", path="GUIDE.md", text="Hello\n"),
+        say("Done."),
+    )
+    with playing(script, repository, mode="docs") as play:
+        assert await play.session.prompt("Write a guide.") == "Done."
+        results = [message.text for message in play.messages if isinstance(message, ToolResult)]
+        assert r"edits only files that match \.md$" in results[0]
+        assert "📚 Docs mode has no command tools" in results[1]
+        assert (repository / "GUIDE.md").read_text() == "Hello\n"
+        first = next(message for message in play.messages if isinstance(message, Prompt))
+        assert "Mode: 📚 Docs. You write for people." in first.notes

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from kcode import trust
-from kcode.modes.places import all_places, brought, place_of, projects, users
+from kcode.modes.places import all_places, brought, not_trusted, place_of, projects, users
 
 
 def touch(*files: Path) -> None:
@@ -62,6 +62,14 @@ def test_what_a_project_brings_is_named_file_by_file(tmp_path: Path) -> None:
     ]
     touch(*files, tmp_path / ".kcode/modes/notes.txt")
     assert brought(tmp_path) == files
+
+
+def test_settings_that_say_nothing_of_modes_bring_none(tmp_path: Path) -> None:
+    (tmp_path / "opencode.json").write_text('{"model": "openai/gpt-5"}')
+    assert brought(tmp_path) == [] and not_trusted(tmp_path) == []
+    (tmp_path / "opencode.json").write_text('{"agent": {}}')
+    assert brought(tmp_path) == [tmp_path / "opencode.json"]
+    assert "opencode.json: not used" in not_trusted(tmp_path)[0]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the folders of Linux")
