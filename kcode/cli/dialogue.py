@@ -2,7 +2,7 @@
 
 {"type": "say", "text": "fix the test"}   a prompt; a model at work hears it before its next step
 {"type": "answer", "id": "q1", "answer": "once", "words": ""}   to an approval (once, always, no) or a question
-{"type": "cancel"}   stop at once
+{"type": "cancel"}   stop at once; with "task": "1" that subtask alone (`say` takes a task, too)
 {"type": "switch", "mode": "ask", "model": "provider/name"}
 """
 
@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from kcode.events import Effort
+from kcode.events import MAIN, Effort
 from kcode.messages import Record
 
 LONGEST_LINE = 10_000_000
@@ -24,6 +24,7 @@ LONGEST_LINE = 10_000_000
 class Say(Record):
     type: Literal["say"]
     text: str = Field(min_length=1)
+    task: str = MAIN
 
 
 class Answer(Record):
@@ -35,6 +36,7 @@ class Answer(Record):
 
 class Cancel(Record):
     type: Literal["cancel"]
+    task: str = MAIN
 
 
 class Switch(Record):

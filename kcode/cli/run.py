@@ -19,6 +19,7 @@ from kcode.cli.shape import Shape
 from kcode.cli.slash import expanded
 from kcode.cli.start import Started, start
 from kcode.errors import NOBODY_READS, BadInput, KcodeError, ProviderError, TimeLimit
+from kcode.events import MAIN
 from kcode.llm import transport
 from kcode.spend.receipt import Receipt
 from kcode.visible import visible
@@ -82,7 +83,10 @@ class _Run:
         working: asyncio.Future[int] | None = asyncio.ensure_future(self.once(first)) if first.words else None
         try:
             async for command in commands(sys.stdin.fileno()):
-                working = await self._obey(command, working)
+                try:
+                    working = await self._obey(command, working)
+                except KcodeError as error:
+                    print(f"! {visible(str(error))}", file=sys.stderr)
             return await working if working else 0
         except asyncio.CancelledError:
             if working is None:

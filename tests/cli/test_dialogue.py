@@ -10,7 +10,7 @@ import pytest
 
 from kcode.cli.dialogue import Answer, Cancel, Command, Say, Switch, commands
 from kcode.scripted import ScriptedProvider
-from tests.playing import MODEL, call, say, scenario, settings_for
+from tests.playing import MODEL, call, calls, say, scenario, settings_for
 
 
 async def test_lines_become_commands_and_others_are_named_and_skipped(
@@ -89,3 +89,23 @@ def test_another_program_prompts_approves_cancels_and_prompts_again(repository: 
         result = talk.until("result")
         assert (result["reason"], result["exit_code"]) == ("cancelled", 130)
         assert talk.close() == 130
+
+
+def test_another_program_stops_one_task_of_several(repository: Path) -> None:
+    tasks = [call("delegate", mode="ask", message=f"{name}: look") for name in ("FIRST", "SECOND")]
+    script = scenario(calls(*tasks), say("Done."), match="PLAN")
+    script["lanes"] += [
+        {"match": "FIRST", "steps": [say("word " * 500, pace=0.02)]},
+        {"match": "SECOND", "steps": [say("Seen.")]},
+    ]
+    with ScriptedProvider(script) as provider:
+        talk = Talk(provider, repository)
+        talk.tell(type="switch", mode="orchestrator", model=MODEL)
+        talk.tell(type="say", text="hello", task="7")
+        talk.tell(type="say", text="PLAN")
+        next(event for event in talk.events() if event["type"] == "task_ended" and event["task"] == "2")
+        talk.tell(type="cancel", task="1")
+        ended = talk.until("task_ended")
+        assert (ended["task"], ended["outcome"]) == ("1", "cancelled")
+        assert talk.until("result")["text"] == "Done."
+        assert talk.close() == 0
