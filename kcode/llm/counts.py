@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from kcode.messages import Usage
+from kcode.spend.money import micro_dollars
 
 Json = dict[str, Any]
 
@@ -22,6 +23,8 @@ def usage_in(raw: Json) -> Usage | None:
     stored = stored or of_input.get("cache_write_tokens") or 0
     for_an_hour = (of_input.get("cache_creation_token_details") or {}).get("ephemeral_1h_input_tokens") or 0
     reasoning = of_output.get("reasoning_tokens") or 0
+    if reasoning and raw.get("total_tokens") == prompt + output + reasoning:
+        output += reasoning  # xAI, and who copies it: beside the others, not one of them
     counts = (prompt, output, cached, stored, for_an_hour, reasoning)
     if not all(isinstance(n, int) and n >= 0 for n in counts) or not prompt + output:
         return None
@@ -41,4 +44,4 @@ def reported_in(raw: Json) -> int | None:
     if not isinstance(cost, int | float) or isinstance(cost, bool) or cost < 0:
         return None
     behind = (raw.get("cost_details") or {}).get("upstream_inference_cost") if raw.get("is_byok") else 0
-    return round((Decimal(str(cost)) + Decimal(str(behind or 0))) * 1_000_000)
+    return micro_dollars(Decimal(str(cost)) + Decimal(str(behind or 0)))

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from kcode import settings
 from kcode.errors import ProviderError, Unavailable
 from kcode.events import Retrying, Spent, TextArrived
-from tests.playing import MODEL, NAME, Play, playing, say, scenario
+from kcode.messages import Prompt
+from tests.playing import MODEL, NAME, Play, playing, say, scenario, settings_for
 
 
 def reasons(play: Play) -> list[tuple[int, str]]:
@@ -105,3 +107,79 @@ async def test_a_model_without_a_price_is_counted_and_its_money_unknown(
         (spent,) = play.told(Spent)
         assert spent.spend.micro_dollars is None and spent.spend.usage.input > 0
         assert play.started.ledger.total(play.session.id).unknown == 1
+
+
+KEYED = ('providers.scripted.keys=["env:FIRST_KEY", "env:SECOND_KEY"]', "retry.longest_wait=30")
+
+
+@pytest.fixture
+def two_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRST_KEY", "first-" + "1" * 20)
+    monkeypatch.setenv("SECOND_KEY", "second-" + "2" * 20)
+
+
+def used_keys(play: Play) -> list[str]:
+    return [request.key.partition("-")[0] for request in play.provider.requests]
+
+
+@pytest.mark.usefixtures("two_keys")
+async def test_another_key_takes_over_at_once_and_the_first_one_rests(repository: Path) -> None:
+    script = scenario(say("Done."), say("Again.")) | {
+        "faults": [{"request": 1, "kind": "rate_limit", "retry_after": 20}]
+    }
+    with playing(script, repository, set=KEYED) as play:
+        began = time.monotonic()
+        assert await play.session.prompt("go") == "Done."
+        assert await play.session.prompt("again") == "Done."
+        assert time.monotonic() - began < 10
+        assert used_keys(play) == ["first", "second", "second"]
+        (retry,) = play.told(Retrying)
+        assert (retry.wait, retry.key, retry.purpose) == (0, "environment SECOND_KEY …2222", "chat")
+        assert retry.at_most is not None and retry.at_most > 0
+        assert play.billed == play.provider.total
+
+
+@pytest.mark.usefixtures("two_keys")
+@pytest.mark.parametrize("kind", ["bad_key", "no_credit"])
+async def test_a_key_that_is_refused_gives_way_to_the_next(repository: Path, kind: str) -> None:
+    script = scenario(say("Done.")) | {"faults": [{"request": 1, "kind": kind}]}
+    with playing(script, repository, set=KEYED) as play:
+        assert await play.session.prompt("go") == "Done."
+        assert used_keys(play) == ["first", "second"]
+
+
+@pytest.mark.usefixtures("two_keys")
+async def test_an_overload_is_the_providers_and_waited_for_with_the_same_key(repository: Path) -> None:
+    script = scenario(say("Done.")) | {"faults": [{"request": 1, "kind": "overloaded", "retry_after_ms": 50}]}
+    with playing(script, repository, set=KEYED) as play:
+        assert await play.session.prompt("go") == "Done."
+        assert used_keys(play) == ["first", "first"]
+
+
+@pytest.mark.usefixtures("two_keys")
+async def test_when_every_key_rests_the_next_model_is_asked_without_asking_them_again(
+    repository: Path,
+) -> None:
+    limited = [{"request": n, "kind": "rate_limit", "retry_after": 600} for n in (1, 2)]
+    script = scenario(say("Done.")) | {"faults": limited}
+    with playing(script, repository, set=KEYED) as play:
+        free = f'providers.free={{wire="anthropic", base_url="{play.provider.url}", key="none"}}'
+        client = play.started.session.task.client
+        client.settings = client.catalog.settings = settings.load(
+            [], (*settings_for(play.provider), *KEYED, free, 'fallback.default=["free/model-2"]')
+        )
+        await play.session.prompt("go")
+        await play.session.prompt("and again")
+        assert used_keys(play) == ["first", "second", "none", "none"]
+        reasons_told = [retry.reason for retry in play.told(Retrying)]
+        assert "has to rest until" in reasons_told[-1]
+        assert [retry.model for retry in play.told(Retrying)] == [MODEL, "free/model-2", "free/model-2"]
+
+
+async def test_an_auxiliary_request_says_what_it_is_for_when_it_is_made_again(repository: Path) -> None:
+    script = scenario(say("Summary.")) | {"faults": [{"request": 1, "kind": "server_error"}]}
+    with playing(script, repository) as play:
+        task = play.session.task
+        request = task.request().model_copy(update={"purpose": "condense", "messages": (Prompt(text="go"),)})
+        await task.client.ask(request, play.events.append)
+        assert play.told(Retrying)[0].purpose == "condense"
