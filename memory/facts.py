@@ -34,9 +34,6 @@ class Facts:
     said: dict[str, str] = field(default_factory=dict)
     """Question -> answer."""
 
-    rules: dict[str, None] = field(default_factory=dict)
-    """What kcode told beside results, such as the rules of a folder."""
-
     def lines(self) -> Iterator[str]:
         if self.changed:
             yield CHANGED + ", ".join(sorted(self.changed))
@@ -49,11 +46,7 @@ class Facts:
             last = list(self.said.items())[-MOST_SAID:]
             yield "\n".join([SAID, *(f"- {question} → {answer}" for question, answer in last)])
 
-        yield from self.rules
-
     def add(self, call: ToolCall, result: ToolResult) -> None:
-        if result.notes:
-            self.rules[result.notes] = None
         for change in result.changes:
             _last(self.changed, change.path, None)
         arguments = _arguments(call)
