@@ -13,6 +13,7 @@ and git is never called.
 import asyncio
 import hashlib
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -338,19 +339,20 @@ def tidy(folder: Path, store: Store | None, keep_days: float, total: int, *, now
         if not now and time.time() - mark.stat().st_mtime < DAY:
             return 0
     mark.touch(mode=0o600)
-    before = time.time() - keep_days * DAY
+    age = keep_days * DAY
     sizes = _sizes(folder)
-    for file in sizes:
-        if store is None or file != store.path:
-            _tidy_one(file, before)
-    if store is not None:
-        store.prune(before)
-    kept = _sizes(folder)
-    for file in sorted(kept, key=lambda one: one.stat().st_mtime):
-        if sum(_sizes(folder).values()) <= total:
-            break
-        if store is None or file != store.path:
+    oldest_first = sorted(sizes, key=lambda file: file.stat().st_mtime)
+    others = [file for file in oldest_first if store is None or file != store.path]
+    for file in others:
+        _tidy_one(file, time.time() - age)
+    for file in others:
+        if sum(_sizes(folder).values()) > total:
             file.unlink(missing_ok=True)
+    if store is not None:
+        store.prune(time.time() - age)
+        while sum(_sizes(folder).values()) > total and age > 60:
+            age /= 4
+            store.prune(time.time() - age)
     return sum(sizes.values()) - sum(_sizes(folder).values())
 
 
@@ -359,7 +361,8 @@ def _sizes(folder: Path) -> dict[Path, int]:
 
 
 def _tidy_one(file: Path, before: float) -> None:
-    if file.stat().st_mtime < before:
+    used = file.stat()
+    if used.st_mtime < before:
         file.unlink(missing_ok=True)
         return
     with suppress(
@@ -370,3 +373,4 @@ def _tidy_one(file: Path, before: float) -> None:
             other.prune(before)
         finally:
             other.close()
+        os.utime(file, ns=(used.st_atime_ns, used.st_mtime_ns))  # that was no use of it

@@ -123,6 +123,7 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """All or nothing; waits for another kcode that writes."""
+        room = self.room
         self.database.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -130,7 +131,7 @@ class Store:
         finally:
             if self.database.in_transaction:
                 self.database.execute("ROLLBACK")
-                self._all = None
+                self.room, self._all = room, None
 
     # Files as they were last seen
 
