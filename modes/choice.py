@@ -6,7 +6,7 @@ provider whose key is there. Nothing carries over from the mode before, nor from
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kcode.events import Effort
@@ -68,6 +68,10 @@ class Models:
             or (self.modes[mode].effort if mode in self.modes else None)
             or self.settings.effort.get("default")
         )
+
+    def copy(self) -> "Models":
+        """One whose picks are its own."""
+        return replace(self, picks=dict(self.picks), efforts=dict(self.efforts))
 
     def pick(self, mode: str, model: str, effort: Effort | None = None) -> None:
         """For this mode, in this session; an effort of None leaves it to settings and mode."""

@@ -68,7 +68,7 @@ class Talk(Screen[None]):
         self.door = door
         self.engine = engine
         self.history = history
-        self.state = State(dict(door.models), dict(door.efforts))
+        self.state = State()
         self.keymap = keymap.Keymap()
         self.top = TopBar()
         self.transcript = Transcript(door.root)

@@ -130,7 +130,7 @@ def choose_models(desk: Desk, _: str = "") -> None:
 def take_model(desk: Desk, mode: str, model: str) -> None:
     opened, chosen = _open(desk)
     Catalog(opened.settings).model(model)  # BadInput for what is no model
-    desk.state.models[mode] = model
+    opened.models.picks[mode] = model
     if mode == chosen.mode:
         _switch(desk, mode, model, chosen.effort)
     else:

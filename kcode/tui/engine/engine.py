@@ -182,7 +182,10 @@ class Engine:
         past, heard = (*session.past, *early), self._hear
         notices = tuple(started.notices)
         times = _times(session, len(past)) if session.past else ()
-        self._tell(Opened(session.id, session.root, past, notices, session.modes, started.settings, times))
+        models = session.task.models.copy()
+        self._tell(
+            Opened(session.id, session.root, past, notices, session.modes, started.settings, models, times)
+        )
         self._tell_choice(session)
         self._tell(Permitted("auto" if session.permissions.yolo else session.permissions.mode))
 

@@ -21,8 +21,7 @@ from kcode.events import (
     ToolStarted,
 )
 from kcode.messages import Prompt, Reply
-from kcode.modes.choice import Models
-from kcode.settings import PermissionMode, Settings
+from kcode.settings import PermissionMode
 from kcode.spend.meter import Meter
 from kcode.spend.receipt import Receipt
 from kcode.tui.engine.words import (
@@ -41,10 +40,6 @@ from kcode.tui.text.safe import one_line
 
 @dataclass(slots=True)
 class State:
-    models: dict[str, str]
-    """Mode -> model, as the command line says and the user chooses; "" for modes without a word of their own."""
-    efforts: dict[str, Effort] = field(default_factory=dict)
-    """Mode -> effort, likewise."""
     clock: Callable[[], float] = time.monotonic
     meter: Meter = field(default_factory=Meter)
     opened: Opened | None = None
@@ -64,7 +59,6 @@ class State:
     asked: dict[str, ApprovalAsked | QuestionAsked] = field(default_factory=dict)
     """What waits for the user's word, by id, in order."""
     _doing: str = ""
-    _first_model: str = ""
     _titles: dict[str, str] = field(default_factory=dict)
     """Task -> the first line of its first prompt."""
 
@@ -74,7 +68,8 @@ class State:
                 self._open(told)
             case Chosen():
                 self.chosen = told
-                self._first_model = self._first_model or told.model
+                if self.opened:
+                    self.opened.models.pick(told.mode, told.model, told.effort)
                 self.meter.price = told.facts.price if told.facts else None
                 self.meter.window = told.facts.window if told.facts else None
             case Permitted():
@@ -114,14 +109,10 @@ class State:
 
     def model_of(self, mode: str) -> str:
         """The model that a mode would talk to; "" before a session is open."""
-        return self._models().named(mode)
+        return self.opened.models.named(mode) if self.opened else ""
 
     def effort_of(self, mode: str) -> Effort | None:
-        return self._models().effort(mode)
-
-    def _models(self) -> Models:
-        settings, modes = (self.opened.settings, self.opened.modes) if self.opened else (Settings(), {})
-        return Models(settings, modes, self.models, self.efforts, self._first_model)
+        return self.opened.models.effort(mode) if self.opened else None
 
     def _open(self, opened: Opened) -> None:
         self.opened, self.meter = opened, Meter(clock=self.clock)

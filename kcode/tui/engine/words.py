@@ -15,6 +15,7 @@ from kcode.settings import PermissionMode, Settings
 if TYPE_CHECKING:  # the agent is not needed for the first frame
     from kcode.agent.session import Session
     from kcode.llm.catalog import ModelFacts
+    from kcode.modes.choice import Models
     from kcode.modes.mode import Mode
 
 
@@ -57,10 +58,6 @@ class Door:
     """Writes a bug down; where to, as the rest of a sentence."""
     root: Path
     """The folder that is worked in."""
-    models: Mapping[str, str]
-    """The command line's word: mode -> model; "" for every mode without a word of its own."""
-    efforts: Mapping[str, Effort]
-    """Likewise."""
     keep: Callable[[str, str], None]
     """Writes one of the user's settings; KcodeError when that cannot be."""
     prompt: str = ""
@@ -84,6 +81,8 @@ class Opened:
     notices: tuple[str, ...]
     modes: Mapping[str, Mode]
     settings: Settings
+    models: Models
+    """Of the modes of this session: a copy, in which the screen notes what it hears and what the user picks."""
     times: tuple[float, ...] = ()
     """When each of the past events happened, in seconds since the epoch; empty when nobody knows."""
 

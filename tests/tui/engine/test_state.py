@@ -17,6 +17,7 @@ from kcode.events import (
     ToolStarted,
 )
 from kcode.messages import Prompt, Reply, Usage
+from kcode.modes.choice import Models
 from kcode.modes.load import load_modes
 from kcode.settings import Settings
 from kcode.tui.engine.state import State
@@ -41,13 +42,15 @@ SPENT = Spent(
 )
 
 
-def opened(*past: Event, **models: str) -> Opened:
+def opened(*past: Event, picks: dict[str, str] | None = None, **models: str) -> Opened:
     modes, _ = load_modes()
-    return Opened("s1", Path("/x"), tuple(past), (), modes, Settings(models=models))
+    settings = Settings(models=models)
+    table = Models(settings, modes, picks or {}, first="first/one")
+    return Opened("s1", Path("/x"), tuple(past), (), modes, settings, table)
 
 
 def working(*events: Event) -> State:
-    state = State({})
+    state = State()
     state.hear(opened())
     state.hear(Working(True))
     for event in events:
@@ -96,7 +99,7 @@ def test_a_subtask_is_known_by_its_first_prompt() -> None:
 
 
 def test_what_happened_before_counts_but_is_not_asked_again() -> None:
-    state = State({})
+    state = State()
     named = SessionNamed(task="main", name="the bug")
     state.hear(opened(MessageAdded(task="main", message=Reply(text="Done.")), SPENT, ASKED, named))
     assert (state.answer, state.name, state.asked) == ("Done.", "the bug", {})
@@ -122,21 +125,30 @@ def test_another_session_begins_from_nothing() -> None:
     ],
 )
 def test_the_model_of_a_mode(flags: dict[str, str], settings: dict[str, str], mode: str, model: str) -> None:
-    state = State(dict(flags))
-    state.hear(opened(**settings))
-    state.hear(Chosen("code", "first/one", None, None))
+    state = State()
+    state.hear(opened(picks=dict(flags), **settings))
     assert state.model_of(mode) == model
 
 
-def test_the_effort_of_one_mode_does_not_go_along_to_the_next() -> None:
-    state = State({}, efforts={"architect": "high"})
-    state.hear(opened())
-    state.hear(Chosen("architect", "first/one", "high", None))
-    assert (state.effort_of("architect"), state.effort_of("code")) == ("high", None)
+def test_what_a_mode_has_in_the_session_it_has_again_when_one_comes_back() -> None:
+    state = State()
+    state.hear(opened(code="s/code", ask="s/ask"))
+    state.hear(Chosen("code", "kept/one", "high", None))
+    state.hear(Chosen("ask", "s/ask", None, None))
+    assert (state.model_of("code"), state.effort_of("code")) == ("kept/one", "high")
+    assert (state.model_of("ask"), state.effort_of("ask")) == ("s/ask", None)
+
+
+def test_a_new_session_knows_nothing_of_what_was_picked_in_the_one_before() -> None:
+    state = State()
+    state.hear(opened(code="s/code"))
+    state.hear(Chosen("code", "picked/one", None, None))
+    state.hear(opened(code="s/code"))
+    assert state.model_of("code") == "s/code"
 
 
 def test_what_is_waited_for_before_the_first_request_has_a_name() -> None:
-    state = State({})
+    state = State()
     state.hear(opened())
     state.hear(Working(True, is_warming_up=True))
     assert state.doing == "Starting"
