@@ -12,6 +12,8 @@ SUBCOMMANDS = names_in(
 """Programs whose second word says what they do."""
 TOO_MUCH = names_in(
     "sh bash zsh fish dash ksh python python3 node perl ruby php lua deno awk sed eval exec source env xargs sudo doas "
+    "vi vim nvim emacs ed ex less more man gdb tclsh Rscript osascript awk mawk gawk tee cp mv ln install unzip tar "
+    "timeout nice nohup stdbuf setsid ionice time command builtin coproc busybox watch strace flock openssl socat ncat "
     "su ssh scp rsync curl wget nc rm rmdir dd mkfs shred truncate chmod chown kill pkill killall mount crontab at "
     "find fd parallel watch git docker podman kubectl npx bunx uvx shutdown reboot"
 )
@@ -33,7 +35,7 @@ def pattern_of(words: tuple[Word, ...]) -> str:
     texts = [word.text for word in words if word.is_known and word.text is not None]
     if not texts or len(texts) < len(words) or not texts[0].isprintable() or " " in texts[0]:
         return ""
-    program, name = texts[0], name_of(words)
+    program, name = texts[0], name_of(words).rstrip("0123456789.")
     fixed = 1
     if name in SUBCOMMANDS and len(texts) > 1:
         fixed = 3 if texts[1] in RUNS_ANYTHING else 2

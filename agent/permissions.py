@@ -4,7 +4,9 @@ The first that has something to say decides: a deny rule; the mode `plan`; `yolo
 rule; the border of the workspace; the mode. Of a command every part is judged, and the strictest word holds.
 """
 
+import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +17,10 @@ from kcode import settings
 from kcode.agent.alike import folder_of, pattern_of
 from kcode.agent.commands import Part, Redirection, Simple, Unclear, parts
 from kcode.agent.named import QUIET, files_in, secrets_in
-from kcode.agent.programs import name_of, surprise
+from kcode.agent.programs import name_of
 from kcode.agent.protected import WHY, protection
 from kcode.agent.rules import Rule, rule
+from kcode.agent.surprises import mentions, runs_others, surprise
 from kcode.agent.words import Word, names_in
 from kcode.errors import ToolError
 from kcode.files.secrets import is_secret
@@ -36,6 +39,12 @@ HARMLESS_VARIABLES = names_in(
     "CI NO_COLOR FORCE_COLOR TERM LANG LC_ALL TZ COLUMNS LINES DEBUG VERBOSE RUST_BACKTRACE NODE_ENV "
     "PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE PYTHONHASHSEED"
 )
+RUNNING_VARIABLES = re.compile(
+    r"PATH|PS[0-4]|PROMPT_COMMAND|(BASH_)?ENV|SHELL|IFS|LD_\w+|DYLD_\w+|\w*PAGER|EDITOR|VISUAL|BROWSER|GIT_\w+|LESSOPEN"
+    r"|PERL5(OPT|LIB|DB)|PYTHON(STARTUP|PATH|HOME|BREAKPOINT)|NODE_OPTIONS|RUBY(OPT|LIB)|JAVA_TOOL_OPTIONS|MAKEFLAGS"
+    r"|(SSH|SUDO)_ASKPASS|RSYNC_RSH|TAR_OPTIONS|RIPGREP_CONFIG_PATH|RUSTC(_\w+)?|CC|CXX|HOME|XDG_CONFIG_\w+"
+)
+"""What programs run, load or obey."""
 MEANINGFUL_VARIABLES = {"http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy"}
 """Other names in lower case are the script's own."""
 
@@ -240,6 +249,8 @@ class Permissions:
             return Decision("allow", "yolo")
         if secret := next(secrets_in(simple.words), ""):
             return Decision("ask", f"{secret} is protected: {WHY['secret']}")
+        if running := next(filter(RUNNING_VARIABLES.fullmatch, simple.assigned), ""):
+            return self._unclear(f"{running} is set, which can run programs", tool, workspace)
         if strange := next(filter(_is_meaningful, simple.assigned), ""):
             return self._by_mode(tool, f"{strange} is set", workspace)
         if simple.is_bare or not simple.words or self._is_quiet(simple.words, workspace):
@@ -286,7 +297,10 @@ class Permissions:
                 return Decision(
                     "ask", f"the rule {one.text}" if answer else f"it may be what {one.text} is about"
                 )
-        return None
+        if answers and (why := runs_others(words)):
+            return Decision("ask", f"{why}: it may be what {next(iter(answers)).text} is about")
+        spoken = (one for one in answers if one.program and mentions(words, one.program))
+        return next((Decision("ask", f"it may be what {one.text} is about") for one in spoken), None)
 
     def _allowed(self, words: tuple[Word, ...], tool: str, workspace: Workspace) -> Decision:
         reason = ""
@@ -332,7 +346,8 @@ class Permissions:
         if program in QUIET_WHEN_SEEN:
             return not surprise(words)
         if program == "cd" and len(words) == 2 and words[1].is_known and words[1].text:
-            return workspace.holds(workspace.resolved(words[1].text))
+            with suppress(ToolError):
+                return workspace.holds(workspace.resolved(words[1].text))
         return False
 
     def _path_rule(

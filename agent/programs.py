@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import PurePosixPath
 
 from kcode.agent.words import UNKNOWN, Word, names_in
@@ -55,6 +54,9 @@ class Wrapper:
             if word == "--":
                 position += 1
                 break
+            if word == "-" and self.sets_variables:  # for env it is -i
+                position += 1
+                continue
             if not word.startswith("-") or word == "-":
                 break
             if word in self.queries.split():
@@ -122,46 +124,6 @@ RUNNERS = names_in(
 )
 """They run what their words say; kcode does not look into them."""
 
-RUNNING_OPTIONS = {
-    "find": r"-(exec|execdir|ok|okdir|delete|fls|fprint0?|fprintf)",
-    "fd": r"-[a-zA-Z]*[xX].*|--exec(-batch)?(=.*)?",
-    "fdfind": r"-[a-zA-Z]*[xX].*|--exec(-batch)?(=.*)?",
-    "git": r"-[cCO].*|--(config-env|exec-path|git-dir|work-tree|upload-pack|receive-pack|exec|ext-diff|textconv"
-    r"|open-files-in-pager|output|output-directory|template|extcmd|show-signature)(=.*)?|-x|ext::.*"
-    r"|difftool|mergetool|filter-branch|bisect|foreach|instaweb|daemon",
-    "tar": r"--(checkpoint-action|to-command|use-compress-program|info-script|new-volume-script|rsh-command"
-    r"|rmt-command)(=.*)?|-?[a-zA-Z]*[IF].*",
-    "sort": r"-[a-zA-Z]*[oTS].*|--(output|compress-program|temporary-directory)(=.*)?",
-    "rg": r"--(pre|hostname-bin)(=.*)?",
-    "grep": r"-[a-zA-Z]*f.*|--file(=.*)?",
-    "sed": r"-[a-zA-Z]*[if].*|--(in-place|file)(=.*)?",
-    "awk": r"-[a-zA-Z]*[fiEl].*|--(file|include|load|exec)(=.*)?",
-    "rsync": r"-[a-zA-Z]*e.*|--(rsh|rsync-path)(=.*)?",
-    "ssh": r"-[a-zA-Z]*[oF].*",
-    "scp": r"-[a-zA-Z]*[oFS].*",
-    "zip": r"-[a-zA-Z]*T.*|--unzip-command(=.*)?",
-    "less": r"\+.*|-[a-zA-Z]*[oOk].*|--(log-file|LOG-FILE|lesskey.*)(=.*)?",
-    "more": r"\+.*",
-    "man": r"-[a-zA-Z]*[PHC].*|--(pager|html|config-file)(=.*)?",
-    "xxd": r"-[a-zA-Z]*r.*",
-    "tee": r"[^-].*",
-    "printf": r"-v.*",
-    "test": r"-v|.*\[.*",
-    "go": r"-(toolexec|exec|vettool|overlay)(=.*)?|--(toolexec|exec|vettool|overlay)(=.*)?",
-    "cargo": r"--config(=.*)?|-[ZC].*",
-    "make": r"--eval(=.*)?|-[a-zA-Z]*[fCI].*|--(file|makefile|directory)(=.*)?|(SHELL|MAKEFLAGS)\W?=.*",
-    "gcc": r"-(wrapper|fplugin|specs|B).*|@.*",
-    "curl": r"-[a-zA-Z]*[oOKTD].*|--(output|remote-name|config|upload-file|dump-header|cookie-jar)(=.*)?",
-    "date": r"-[a-zA-Z]*s.*|--set(=.*)?",
-    "hostname": r"[^-].*",
-    "tree": r"-[a-zA-Z]*o.*",
-    "file": r"-[a-zA-Z]*[Cm].*",
-    "diff": r"--output(=.*)?",
-    "base64": r"-o.*|--output(=.*)?",
-    "yq": r"-[a-zA-Z]*i.*|--inplace",
-}
-"""Options (and words) with which a program runs others or writes files where one would not expect it."""
-
 VALUED_LEADING = {
     "git": {"-C", "-c", "--git-dir", "--work-tree", "--namespace", "--exec-path", "--config-env"},
     "docker": {"-H", "--host", "-c", "--context", "-l", "--log-level", "--config"},
@@ -170,11 +132,6 @@ VALUED_LEADING = {
     "cargo": {"-C", "-Z", "--config", "--color"},
 }
 """Options with a value of their own that may come between a program and its subcommand."""
-
-_HARMLESS_SED = re.compile(
-    r"(\d+|\$)?(,(\d+|\$))?[pdq]|s([/|,#])(?:(?!\4)[^\\]|\\.)*\4(?:(?!\4)[^\\]|\\.)*\4[gIip\d]*"
-)
-_RUNNING_AWK = re.compile(r"[|>]|system|getline|@|print.*/dev|ENVIRON")
 
 
 def name_of(words: tuple[Word, ...]) -> str:
@@ -196,6 +153,14 @@ def opened(words: tuple[Word, ...], stdin: str | None) -> Found:
             return _script(words[1:])
         case "trap" if len(words) > 2:
             return _script(words[1:2])
+        case "alias" if any("=" in (word.text or "=") for word in words[1:]):
+            return Found(unclear="it gives another meaning to a name")
+        case "mapfile" | "readarray" | "compgen" | "complete" if any(
+            (word.text or "-C").startswith("-C") for word in words[1:]
+        ):
+            return Found(unclear=f"{name} -C runs what follows")
+        case "enable" | "bind" | "hash" | "fc" if len(words) > 1:
+            return Found(unclear=f"{name} changes what runs later")
         case "find":
             return Found(tuple(Inner(inner) for inner in _executed_by_find(words)))
         case _:
@@ -209,47 +174,6 @@ def without_leading_options(words: tuple[Word, ...]) -> tuple[Word, ...]:
     while position < len(words) and (words[position].text or "").startswith(("-", "+")):
         position += 2 if words[position].text in valued else 1
     return (*words[:1], *words[position:])
-
-
-def surprise(words: tuple[Word, ...]) -> str:
-    """Why a rule about this program does not mean these words. "" when nothing speaks against it."""
-    name = name_of(words)
-    if not all(word.text is not None for word in words):
-        return "a part of it is not known before it runs"
-    texts = [word.text or "" for word in words[1:]]
-    if pattern := RUNNING_OPTIONS.get(_family(name)):
-        for text in texts:
-            if re.fullmatch(pattern, text, re.DOTALL):
-                return f"{name} {text} can run programs or write files"
-    match _family(name):
-        case "sed" if not all(_HARMLESS_SED.fullmatch(text) for text in _scripts_of_sed(texts)):
-            return "a sed script can run programs and write files"
-        case "awk" if any(_RUNNING_AWK.search(text) for text in texts):
-            return "an awk script can run programs and write files"
-        case "uniq" if sum(not text.startswith("-") for text in texts) > 1:
-            return "uniq writes its second file"
-        case _:
-            return ""
-
-
-def _family(name: str) -> str:
-    families = {"gawk": "awk", "mawk": "awk", "nawk": "awk", "egrep": "grep", "fgrep": "grep", "gsed": "sed"}
-    families |= {
-        "g++": "gcc",
-        "cc": "gcc",
-        "c++": "gcc",
-        "clang": "gcc",
-        "[": "test",
-        "[[": "test",
-        "gmake": "make",
-    }
-    return families.get(name, name)
-
-
-def _scripts_of_sed(texts: list[str]) -> Iterator[str]:
-    named = [after for before, after in pairwise(texts) if before in ("-e", "--expression")]
-    named += [text.partition("=")[2] for text in texts if text.startswith("--expression=")]
-    yield from named or [text for text in texts if not text.startswith("-")][:1]
 
 
 def _script(words: tuple[Word, ...]) -> Found:

@@ -28,6 +28,12 @@ class Rule:
     tool: str
     pattern: str | None
 
+    @property
+    def program(self) -> str:
+        """Which one a pattern of a command is about; "" when it is a pattern itself."""
+        first = next(iter(_words_of(self.pattern or "")), "")
+        return "" if set(first) & set("*?[") else first
+
     def is_about(self, tool: str, group: Group) -> bool:
         return self.tool == group or fnmatchcase(tool, self.tool)
 
