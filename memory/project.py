@@ -10,6 +10,7 @@ from pathlib import Path
 from kcode.memory import bank, skills
 from kcode.memory.block import Block, joined
 from kcode.memory.choices import choices
+from kcode.memory.code.standing import standing_map
 from kcode.memory.rules import Rule, found, near
 
 
@@ -19,6 +20,8 @@ class Project:
     with_project: bool = True
     """False (`--safe-mode`): only what the user says everywhere."""
     with_memory: bool = True
+    map_tokens: int = 0
+    """How much of a map of the code is told; 0: none."""
 
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
@@ -30,7 +33,9 @@ class Project:
         standing = [rule.block for rule in self.rules if rule.is_standing]
         known = skills.block(skills.found(self.root, with_project=self.with_project))
         kept = bank.find(self.root) if self.with_project and self.with_memory else None
-        return (*standing, *([known] if known else []), *([kept.block()] if kept else []))
+        text = standing_map(self.root, self.map_tokens if self.with_project else 0)
+        map = [Block("map", "outline", text)] if text else []
+        return (*standing, *([known] if known else []), *([kept.block()] if kept else []), *map)
 
     @property
     def text(self) -> str:

@@ -86,7 +86,7 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
         models.first = choice.model
         key_for(catalog.model(choice.model))
 
-        project = Project(root, not options.safe_mode, chosen.memory.use)
+        project = Project(root, not options.safe_mode, chosen.memory.use, chosen.memory.map_tokens)
         overflow = _overflow(id, options, cleanup)
         permissions = permissions_for(chosen, options)
         _must_be_confined(permissions, root, someone_answers)

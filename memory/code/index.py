@@ -41,7 +41,7 @@ class _Looked:
     """What a look at the disk has found."""
 
     now: dict[str, Seen]
-    tags: dict[str, str]
+    tags: dict[str, Tags]
     """Key -> what the cache knows."""
     missing: list[str]
     """Files whose content is new; one of several that are the same."""
@@ -92,7 +92,8 @@ def _look(root: Path, names: Iterable[str], cache: Cache, is_part: bool) -> _Loo
                 known = Seen(name, stamp, key_of(name, data_of(root / name)))
                 changed.append(known)
             now[name] = known
-    tags = cache.tags(file.key for file in now.values())
+    kept = cache.tags(file.key for file in now.values())
+    tags = {key: found for key, line in kept.items() if (found := loaded(line)) is not None}
     gone = [] if is_part else [name for name in before if name not in now]
     if changed or gone:
         cache.keep_files(str(root), changed, gone)
@@ -113,11 +114,7 @@ def _stamp(path: Path) -> str | None:
 
 
 def _indexed(root: Path, looked: _Looked, parsed: dict[str, str]) -> Index:
-    known = looked.tags | parsed
-    files: dict[str, Tags] = {}
-    left = 0
-    for name, seen in looked.now.items():
-        tags = loaded(known[seen.key]) if seen.key in known else None
-        left += tags is None
-        files[name] = tags or Tags()
-    return Index(root, files, len(parsed), left)
+    new = {key: loaded(line) for key, line in parsed.items()}
+    files = {name: looked.tags.get(seen.key) or new.get(seen.key) for name, seen in looked.now.items()}
+    left = sum(tags is None for tags in files.values())
+    return Index(root, {name: tags or Tags() for name, tags in files.items()}, len(parsed), left)

@@ -65,7 +65,7 @@ def _block(file: str, definitions: Iterable[Definition], firsts: Collection[int]
 
 
 def _line(definition: Definition) -> str:
-    head = definition.text.rstrip("{: ")
+    head = definition.text.rstrip("{:. ")
     head = head if len(head) <= LONGEST else head[: LONGEST - 1] + "…"
     return f"{definition.first}\t{'  ' * definition.depth}{escaped(head)}"
 

@@ -27,6 +27,8 @@ VAGUE = 0.1
 """The weight of one common word: it may be a method of anything."""
 TESTS = 0.2
 """The weight of what a test defines, unless tests are asked for."""
+UNUSED = 0.01
+"""What a definition that nobody uses has of its file's rank."""
 AMONG_OTHERS = 0.85
 """The weight of each further definition of a file: a map tells of many files rather than all of one."""
 IN_PATH = 0.4
@@ -191,4 +193,4 @@ def _score(
     own, around = parts(definition.name), parts(file)
     matches = sum(weight * ((word in own) + IN_PATH * (word in around)) for word, weight in rarity.items())
     visited = flow.get((file, definition.name), 0.0)
-    return visited + rank * matches / (1 + definition.depth)
+    return visited + rank * (matches + UNUSED) / (1 + definition.depth)

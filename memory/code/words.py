@@ -35,4 +35,6 @@ def is_distinct(name: str) -> bool:
 def asked(question: str) -> frozenset[str]:
     """What to look for; nothing when the question is made of little words."""
     words = (part.lower() for part in _PART.findall(question))
-    return frozenset(stem(word) for word in words if word not in SAYS_NOTHING and len(word) > 1)
+    return frozenset(
+        stem(word) for word in words if word not in SAYS_NOTHING and (len(word) > 1 or word.isdigit())
+    )

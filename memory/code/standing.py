@@ -27,8 +27,8 @@ KEPT = 400
 """Definitions: more than the largest map has."""
 
 
-def project_map(root: Path, tokens: int, within: float = WITHIN) -> str:
-    """The block with the map; "" when none is wanted, there is nothing to tell, or it takes too long this time."""
+def standing_map(root: Path, tokens: int, within: float = WITHIN) -> str:
+    """ "" when none is wanted, there is nothing to tell, or it takes too long this time."""
     made: list[str] = []
 
     def make() -> None:
@@ -41,7 +41,7 @@ def project_map(root: Path, tokens: int, within: float = WITHIN) -> str:
         thread = Thread(target=make, name="map", daemon=True)
         thread.start()
         thread.join(within)
-    return f"<map>\n{made[0]}\n</map>" if made and made[0] else ""
+    return made[0] if made else ""
 
 
 async def _map(root: Path, tokens: int) -> str:
