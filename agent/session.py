@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kcode import __version__
-from kcode.agent import enhance, handover, loop, prompt
+from kcode.agent import enhance, handover, loop, prompt, room
 from kcode.agent.permissions import Permissions
+from kcode.agent.rewind import Rewind
 from kcode.agent.task import Task
 from kcode.agent.tree import Equipment, Place, Tree
 from kcode.errors import BadInput, ToolError
@@ -28,6 +29,7 @@ from kcode.events import (
     SessionStarted,
     TaskStarted,
     ToolStarted,
+    Uncondensed,
 )
 from kcode.messages import Image, Prompt, ToolCall, ToolResult
 from kcode.modes.choice import Models
@@ -82,6 +84,11 @@ class Session:
         for event in self.past:
             self.tree.recall(event)
         self.task = self.tree.begin()
+        self.rewind = Rewind(self.task, lambda: self.is_working)
+        """Taking back files, talk, or both."""
+        for event in self.past:
+            self.rewind.trail.hear(event)
+        self._listeners += equipment.checkpoints.hear, self.rewind.trail.hear
 
     # What a front end may do
 
@@ -172,7 +179,16 @@ class Session:
             raise BadInput("The model is at work: wait for it, or stop it, then condense.")
         if len(self.task.conversation.messages) < LITTLE:
             raise BadInput("There is little to condense yet.")
-        await self._run(loop.make_room(self.task))
+        await self._run(room.condense(self.task))
+
+    def uncondense(self) -> None:
+        """Take back the newest condensing or dropping: what it replaced is sent again. BadInput when there is none,
+        or while at work."""
+        if self.is_working:
+            raise BadInput("The model is at work: wait for it, or stop it, then take it back.")
+        if not self.task.conversation.replaced:
+            raise BadInput("Nothing was condensed, or it was taken back already.")
+        self.task.tell(Uncondensed(task=MAIN))
 
     async def enhance(self, draft: str) -> str:
         """The draft of a prompt, rewritten by a small model as a clear task; the conversation hears nothing of it."""
@@ -250,7 +266,7 @@ class Session:
         """The state of things, as far as the model does not know it yet."""
         said = self.task.conversation
         parts = [prompt.today(), await prompt.git_state(self.root), prompt.open_todos(said.todos)]
-        parts += self._overheard
+        parts += [*self._overheard, *self.rewind.trail.untold()]
         self._overheard = []
         return "\n".join(part for part in parts if part)
 
