@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from kcode.llm.request import Request
+from kcode.memory.block import parted
 from kcode.messages import Prompt, Reply, ToolResult
 
 BYTES_PER_TOKEN = 4
@@ -22,7 +23,7 @@ def parts(request: Request) -> list[Part]:
     counted = [
         Part("system prompt", _tokens(request.system)),
         Part("tools", _tokens(json.dumps(request.tools)), f"{len(request.tools)} of them"),
-        Part("rules of the project", _tokens(request.project)),
+        *_project(request.project),
     ]
     sizes: Counter[str] = Counter()
     numbers: Counter[str] = Counter()
@@ -37,6 +38,12 @@ def tools(request: Request) -> list[Part]:
     """Each tool's share, the largest first."""
     shares = [Part(str(tool["function"]["name"]), _tokens(json.dumps(tool))) for tool in request.tools]
     return sorted(shares, key=lambda part: -part.tokens)
+
+
+def _project(text: str) -> list[Part]:
+    """Each file or folder that the project block is from; all in one where it does not say."""
+    blocks = [Part(f"{block.name}: {block.source}", block.tokens) for block in parted(text)]
+    return blocks or [Part("rules of the project", _tokens(text))]
 
 
 def _pieces(message: Prompt | Reply | ToolResult) -> list[tuple[str, str]]:

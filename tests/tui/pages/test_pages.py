@@ -5,6 +5,7 @@ import pytest
 from kcode.agent.loop import CUT_OFF
 from kcode.events import Spend, Spent
 from kcode.llm.request import Request
+from kcode.memory.block import Block, joined
 from kcode.messages import Prompt, Reply, ToolCall, ToolResult, Usage
 from kcode.settings import Price
 from kcode.spend.meter import Meter
@@ -122,6 +123,25 @@ def test_the_context_is_counted_part_by_part() -> None:
     )
     assert sizes["notes (date, mode, git)"] == 20
     assert [part.name for part in context.tools(request)] == ["read"]
+
+
+def test_what_the_project_says_is_counted_by_its_sources() -> None:
+    project = joined([Block("rules", "AGENTS.md", "x" * 400), Block("memory", ".kcode/memory", "y" * 80)])
+    request = Request(
+        session="s",
+        root="/x",
+        task="main",
+        mode="code",
+        model="a/b",
+        system="",
+        project=project,
+        tools=(),
+        messages=(),
+        max_tokens=100,
+    )
+    sizes = {part.name: part.tokens for part in context.parts(request)}
+    assert 100 < sizes["rules: AGENTS.md"] < 115
+    assert 20 < sizes["memory: .kcode/memory"] < 40
 
 
 @pytest.mark.parametrize("width", [100, 50, 30])
