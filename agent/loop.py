@@ -6,6 +6,7 @@ import logging
 from collections.abc import Coroutine, Iterable
 
 from kcode.agent import pause, room, too_dear
+from kcode.agent.keepalive import kept_warm
 from kcode.agent.rewind import kept
 from kcode.agent.task import Task
 from kcode.errors import (
@@ -76,7 +77,8 @@ async def run(task: Task) -> str:
                     f"{cuts} replies in a row were cut off. Raise --max-tokens (now {task.output_tokens:,})."
                 )
             if reply.calls:
-                await perform(task, reply)
+                async with kept_warm(task, reply):
+                    await perform(task, reply)
                 if task.guards and (words := task.guard.trouble()):
                     await pause.runaway(task, words)
             elif reply.stop == "length":

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from kcode.errors import BadInput, KcodeError, ProviderError, Unavailable
+from kcode.errors import BadInput, KcodeError, OverBudget, ProviderError, Unavailable, WindowFull
 from kcode.events import CacheMissed, Listener, Retrying
 from kcode.keys import Key
 from kcode.llm.attempt import Attempt
@@ -65,6 +65,28 @@ class Client:
                     raise
                 tell(self._retrying(request.model_copy(update={"model": following}), 1, 0, error))
         raise AssertionError("a model is always asked")
+
+    async def ping(self, request: Request, tell: Listener) -> int | None:
+        """Read a request's input from the provider's cache once more, so that it lives on. Its micro-dollars; None when
+        it was not to be had, or has not read from the cache: then no further one is of use."""
+        who = (request.session, request.task)
+        before = self.watch.before(who)
+        asked = request.model_copy(update={"purpose": "keepalive", "max_tokens": 1})
+        facts = self.catalog.model(asked.model)
+        key = self.resting.next(facts.provider, keys_for(facts))
+        one = self._attempt(asked, facts, key, tell, [])
+        one.life = before.print.life if before else one.life
+        try:
+            await one.made()
+        except ProviderError as error:
+            if error.trouble != "empty":
+                return None
+        except (OverBudget, WindowFull):
+            return None
+        if one.usage is None or not one.usage.cached:
+            return None
+        self.watch.touched(who, time.time())
+        return one.charged or 0
 
     def estimate(self, request: Request) -> int:
         """Tokens of its input, roughly."""

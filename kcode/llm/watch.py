@@ -1,5 +1,6 @@
 """What every task asked last, and when: from it follows whether the cache was missed, and how long to keep it."""
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from kcode.llm.catalog import ModelFacts
@@ -16,6 +17,8 @@ Who = tuple[str, str]
 @dataclass(slots=True)
 class Watch:
     ledger: Ledger
+    waits: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """What was waited for (a tool) -> how many seconds, the newest last."""
     _last: dict[Who, Asked | None] = field(default_factory=dict)
     _gaps: dict[Who, list[Gap]] = field(default_factory=dict)
     _kept: set[Who] = field(default_factory=set)
