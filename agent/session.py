@@ -31,7 +31,8 @@ from kcode.events import (
     ToolStarted,
     Uncondensed,
 )
-from kcode.messages import Image, Prompt, ToolCall, ToolResult
+from kcode.memory import writing
+from kcode.messages import Change, Image, Prompt, ToolCall, ToolResult
 from kcode.modes.choice import Models
 from kcode.modes.mode import Mode, mode_named
 from kcode.tools.tool import Assignment, Output
@@ -214,6 +215,13 @@ class Session:
     def permissions(self) -> Permissions:
         """What happens without asking; its `mode` may be changed at any time."""
         return self._equipment.approvals.permissions
+
+    async def remember(self, text: str) -> Change:
+        """Write it into the project's memory, dated; the model hears of it with the next prompt. BadInput when there is
+        nothing to remember, or a secret."""
+        made = await asyncio.to_thread(writing.remember, self.root, text)
+        self._overheard.append(f"The user wrote into {made.path}: {' '.join(text.split())}")
+        return made
 
     def rename(self, name: str) -> None:
         """What lists call the session."""

@@ -100,6 +100,18 @@ async def test_a_mode_comes_with_its_own_rules(root: Path) -> None:
         assert "Number the steps." not in play.session.task.conversation.project
 
 
+async def test_what_the_user_wants_remembered_is_written_down_and_told_with_the_next_prompt(
+    root: Path,
+) -> None:
+    with playing(scenario(say("Hm.")), root) as play:
+        made = await play.session.remember("tests need redis")
+        assert made.path == ".kcode/memory/notes.md"
+        await play.session.prompt("go")
+        first = play.messages[0]
+        assert isinstance(first, Prompt)
+        assert "The user wrote into .kcode/memory/notes.md: tests need redis" in first.notes
+
+
 PROPOSAL = call("memory", path=".kcode/memory/tech.md", text="- tests need redis")["calls"]
 
 
