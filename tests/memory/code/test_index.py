@@ -1,11 +1,13 @@
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from kcode.memory.code.cache import Cache
@@ -171,6 +173,27 @@ async def test_what_is_gone_meanwhile_defines_nothing(root: Path, write: Write) 
     await parse(root, ["m0.py", "gone.py", "missing.py", "m1.py", "m2.py"], hear)
     assert [name for name, tags in found.items() if "f" in tags] == ["m0.py", "m1.py", "m2.py"]
     assert found["missing.py"] == "[[],[]]"
+
+
+async def test_a_parser_that_dies_takes_no_more_than_one_file_with_it(root: Path, write: Write) -> None:
+    names = [f"m{number}.py" for number in range(20)]
+    for name in names:
+        write(name, f"# {name}\n" + "def f(a, b): return g(a) + h(b)\n" * 2_000)
+    found: dict[str, bool] = {}
+
+    async def hear(name: str, key: str, tags: str) -> None:
+        found[name] = "def f" in tags
+        if len(found) == 3:
+            (worker,) = [child for child in psutil.Process().children() if is_worker(child)]
+            worker.send_signal(signal.SIGSEGV)
+
+    await parse(root, names, hear)
+    assert set(found) == set(names)
+    assert sum(found.values()) >= len(names) - 1
+
+
+def is_worker(process: psutil.Process) -> bool:
+    return any("kcode.memory.code.parser" in word for word in process.cmdline())
 
 
 def test_two_processes_index_side_by_side(root: Path, write: Write, kcode_home: Path) -> None:
