@@ -1,29 +1,54 @@
-"""The rules of folders that work has got to: told beside the first result from there, never into what was said."""
+"""What is told beside a result: the rules of the folder that work has got to, and that a topic is stale.
+
+Appended, never put into what was said: the provider's cache holds."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from kcode.memory import bank
 from kcode.memory.block import Block, joined, parted
+from kcode.memory.freshness import stale
 from kcode.memory.rules import Rule
 from kcode.memory.source import LIMIT
 from kcode.messages import Message, Prompt, ToolResult
 from kcode.tools.tool import Output, Tool, Workspace
 
+PATIENCE = 2.0
+"""Seconds for a look into git's history."""
 Near = Callable[[Path], list[Rule]]
 """A file or folder (resolved) -> the rules that count from now on since a tool has touched it."""
 
 
-async def with_rules(
+async def with_notes(
     output: Output, tool: Tool, workspace: Workspace, near: Near, messages: Sequence[Message]
 ) -> Output:
-    """What a tool has brought, with the rules of where it has been, unless they were told in these messages."""
+    """What a tool has brought, with the rules of where it has been, unless they were told in these messages, and
+    whether a topic of memory is stale."""
     if tool.group not in ("read", "edit") or not tool.target():
         return output
-    found = await asyncio.to_thread(near, workspace.path(tool.target()))
+    path = workspace.path(tool.target())
+    age = await _age(path, workspace.root) if tool.group == "read" else ""
+    found = await asyncio.to_thread(near, path)
     known = {block.written for block in told(messages)}
-    news = [rule.block for rule in found if rule.block.written not in known]
-    return output.model_copy(update={"notes": joined(news)}) if news else output
+    news = [rule.block.written for rule in found if rule.block.written not in known]
+    notes = "\n".join([*news, *([age] if age else [])])
+    return output.model_copy(update={"notes": notes}) if notes else output
+
+
+async def _age(path: Path, root: Path) -> str:
+    """Why a topic of the memory bank is stale; "" when it is not, and for every other file."""
+    if path.suffix != ".md" or path.parent not in {root / home for home in bank.HOMES}:
+        return ""
+    kept = bank.of(root)
+    topics = tuple(topic for topic in kept.topics if topic.path == path)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return "\n".join(
+                f"Stale: {one.reason} since it was written." for one in await stale(kept, topics)
+            )
+    except TimeoutError:
+        return ""
 
 
 def told(messages: Sequence[Message]) -> tuple[Block, ...]:

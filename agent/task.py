@@ -235,9 +235,9 @@ class Task:
         return "\n".join(part for part in parts if part)
 
     async def run_tool(self, tool: Tool, call_id: str) -> Output:
-        """Run it; with the rules of the folder that it has got to. ToolError when it cannot be done."""
+        """Run it; with what is to be said of where it has been. ToolError when it cannot be done."""
         output = await tool.run(self.workspace, call_id)
-        return await nearby.with_rules(output, tool, self.workspace, self.near, self.conversation.messages)
+        return await nearby.with_notes(output, tool, self.workspace, self.near, self.conversation.messages)
 
     def upwards(self) -> "list[Task]":
         """The task and those above it, the user's last."""

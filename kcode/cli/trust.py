@@ -1,4 +1,4 @@
-"""`kcode trust`: the folders whose own settings and modes may take effect."""
+"""`kcode trust`: the folders whose own settings, modes and commands may take effect."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import click
 
 from kcode import settings, trust
 from kcode.errors import BadInput
+from kcode.memory.commands import waiting
 from kcode.modes.places import brought
 
 
@@ -14,7 +15,7 @@ from kcode.modes.places import brought
 @click.option("--list", "is_list", is_flag=True, help="The folders that are trusted.")
 @click.option("--revoke", is_flag=True, help="Trust FOLDER no longer.")
 def command(folder: Path, is_list: bool, revoke: bool) -> None:
-    """Let what FOLDER brings take effect: its settings and modes. It is this folder unless one is named."""
+    """Let what FOLDER brings take effect: its settings, modes and commands. It is this folder unless one is named."""
     if is_list:
         for trusted, since in trust.trusted_folders().items():
             click.echo(f"{trusted}  since {since}")
@@ -29,5 +30,5 @@ def command(folder: Path, is_list: bool, revoke: bool) -> None:
 
 def _brought(root: Path) -> list[str]:
     """What takes effect by trust, as file names; read it before, or revoke."""
-    found = [settings.project_file(root), *brought(root)]
+    found = [settings.project_file(root), *brought(root), *waiting(root)]
     return [file.relative_to(root).as_posix() for file in found if file.is_file()]

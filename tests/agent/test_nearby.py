@@ -1,3 +1,4 @@
+import os
 import subprocess
 from pathlib import Path
 
@@ -119,6 +120,14 @@ PROPOSAL = call("memory", path=".kcode/memory/tech.md", text="- tests need redis
 def remembering(root: Path) -> Path:
     write(root / ".kcode/memory/tech.md", "# Tech\n\n- Python\n")
     return root
+
+
+async def test_a_topic_that_is_stale_says_so_when_it_is_read(remembering: Path) -> None:
+    topic = write(remembering / ".kcode/memory/tech.md", "See `main.py`.")
+    os.utime(topic, (1, 1))
+    with playing(scenario(call("read", path=".kcode/memory/tech.md"), say("Hm.")), remembering) as play:
+        await play.session.prompt("go")
+        assert notes(play) == ["Stale: main.py changed since it was written."]
 
 
 async def test_a_proposal_beside_the_last_words_costs_no_further_request(remembering: Path) -> None:

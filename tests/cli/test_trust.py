@@ -19,9 +19,11 @@ def test_this_folder_is_trusted_and_what_it_brings_is_told(
     (tmp_path / ".kcode" / "modes").mkdir(parents=True)
     (tmp_path / ".kcode" / "settings.toml").touch()
     (tmp_path / ".kcode" / "modes" / "poet.md").touch()
+    (tmp_path / ".claude" / "commands").mkdir(parents=True)
+    (tmp_path / ".claude" / "commands" / "review.md").touch()
     said = trust()
     assert is_trusted(tmp_path)
-    assert ".kcode/settings.toml, .kcode/modes/poet.md" in said
+    assert ".kcode/settings.toml, .kcode/modes/poet.md, .claude/commands/review.md" in said
 
 
 def test_trusted_folders_are_listed_and_revoked(tmp_path: Path) -> None:

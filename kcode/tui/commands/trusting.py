@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kcode import settings, trust
 from kcode.errors import BadInput
+from kcode.memory.commands import waiting
 from kcode.modes.places import brought
 from kcode.paths import state_dir, write_private
 from kcode.tui.desk import Desk
@@ -19,7 +20,7 @@ LONGEST = 60_000
 
 def own_files(root: Path) -> list[Path]:
     """What of the folder would take effect."""
-    return [file for file in (settings.project_file(root), *brought(root)) if file.is_file()]
+    return [file for file in (settings.project_file(root), *brought(root), *waiting(root)) if file.is_file()]
 
 
 def is_to_be_asked(root: Path) -> bool:
