@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from kcode.errors import BadInput
 from kcode.memory import bank
 from kcode.memory.block import Block, joined, parted
 from kcode.memory.freshness import stale
@@ -27,12 +28,14 @@ async def with_notes(
     whether a topic of memory is stale."""
     if tool.group not in ("read", "edit") or not tool.target():
         return output
-    path = workspace.path(tool.target())
+    path = workspace.resolved(tool.target())
+    try:
+        texts = [rule.block.written for rule in await asyncio.to_thread(near, path)]
+    except BadInput as error:  # what is done is done: the model hears of it, and works on
+        texts = [str(error)]
     age = await _age(path, workspace.root) if tool.group == "read" else ""
-    found = await asyncio.to_thread(near, path)
-    known = {block.written for block in told(messages)}
-    news = [rule.block.written for rule in found if rule.block.written not in known]
-    notes = "\n".join([*news, *([age] if age else [])])
+    known = "\n".join(map(_notes_of, messages))
+    notes = "\n".join([*(text for text in texts if text not in known), *([age] if age else [])])
     return output.model_copy(update={"notes": notes}) if notes else output
 
 

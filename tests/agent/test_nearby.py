@@ -85,6 +85,20 @@ async def test_the_rules_survive_condensing_and_are_not_told_again(root: Path) -
         assert [block.source for block in told(play.messages)] == ["pkg/AGENTS.md"]
 
 
+async def test_rules_that_cannot_be_read_do_not_undo_what_was_done(root: Path, kcode_home: Path) -> None:
+    steps = [
+        call("write", path="pkg/c.py", text="c = 1\n"),
+        call("read", path="pkg/c.py"),
+        say("Done."),
+    ]
+    with playing(scenario(*steps), root) as play:
+        write(kcode_home / "data/rules.json", "no json")
+        assert await play.session.prompt("go") == "Done."
+        assert "rules.json cannot be read" in notes(play)[0]
+        assert notes(play)[1] == ""
+    assert (root / "pkg/c.py").exists()
+
+
 async def test_in_safe_mode_no_rules_come(root: Path) -> None:
     steps = [call("read", path="pkg/a.py"), say("Done.")]
     with playing(scenario(*steps), root, safe_mode=True) as play:
