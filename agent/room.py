@@ -33,15 +33,15 @@ FIRST_LINE = 80
 async def keep_short(task: Task) -> None:
     """Before a request: shorten the conversation, when by this session's own figures that pays for itself."""
     facts = task.client.catalog.model(task.conversation.model)
-    if task.client.settings.context.shorten != "auto" or facts.price is None or facts.is_local:
+    if task.client.settings.context.shorten != "auto" or facts.price is None:
         return
     request = task.request()
     context = task.client.estimate(request)
-    if context < LEAST:
-        return
+    rates = facts.price.rates(context)
+    if context < LEAST or not rates.cached:
+        return  # what costs nothing, as on the user's own machine, may be as long as its window
     old = tuple(droppable(request.messages))
     is_cold, contexts = task.client.is_cold(request), task.conversation.contexts
-    rates = facts.price.rates(context)
     if old and pays(_without(request, context, old, facts.price, is_cold), contexts, rates):
         await drop(task, old)
     elif not is_cold and pays(_condensed(request, context, facts.price), contexts, rates):
