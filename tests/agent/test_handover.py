@@ -46,7 +46,7 @@ async def test_the_user_sees_model_and_price_of_each_way(repository: Path) -> No
 
 
 async def test_all_that_was_said_goes_over_without_a_lost_cache(repository: Path) -> None:
-    with playing(scenario(*PLAN, say("Coded."), match="go"), repository, **options()) as play:
+    with playing(scenario(*PLAN, say("Coded."), match="^go"), repository, **options()) as play:
         assert await answered(play, "All that was said") == "Coded."
         assert [event.mode for event in play.told(ModeChanged)] == ["code"]
         second, third = play.provider.requests[-2:]
@@ -57,7 +57,7 @@ async def test_all_that_was_said_goes_over_without_a_lost_cache(repository: Path
 
 
 async def test_from_the_plan_alone_the_code_mode_begins_anew(repository: Path) -> None:
-    script = scenario(*PLAN, match="go")
+    script = scenario(*PLAN, match="^go")
     script["lanes"].append({"match": "plan to carry out", "steps": [say("Coded.")]})
     with playing(script, repository, **options()) as play:
         assert await answered(play, "Only PLAN.md") == "Coded."
@@ -80,7 +80,7 @@ async def test_where_nobody_answers_it_stays_unless_everything_is_allowed(reposi
         await play.session.prompt("go")
         assert "Nobody is there" in results(play)[-1].text and play.told(ModeChanged) == []
     more = options(someone_answers=False, permission_mode="auto")
-    with playing(scenario(*PLAN, say("Coded."), match="go"), repository, **more) as play:
+    with playing(scenario(*PLAN, say("Coded."), match="^go"), repository, **more) as play:
         await play.session.prompt("go")
         assert [event.mode for event in play.told(ModeChanged)] == ["code"]
 
@@ -94,7 +94,7 @@ async def test_a_switch_to_the_same_or_no_mode_is_refused(repository: Path) -> N
 
 async def test_another_model_is_cold(repository: Path) -> None:
     more = options(models=(MODEL, "code=scripted/other"))
-    script = scenario(*PLAN, say("Coded."), match="go")
+    script = scenario(*PLAN, say("Coded."), match="^go")
     script["prices"]["other"] = script["prices"]["model-1"]
     with playing(script, repository, **more) as play:
         await answered(play, "All that was said")
@@ -116,7 +116,7 @@ async def test_the_user_switches_modes_back_and_forth_without_a_cache_miss(repos
 
 
 async def test_a_switch_in_mid_task_is_told_before_the_next_step(repository: Path) -> None:
-    script = scenario(call("shell", command="sleep 0.4"), say("Done."), match="go")
+    script = scenario(call("shell", command="sleep 0.4"), say("Done."), match="^go")
     with playing(script, repository, mode="code") as play:
         work = asyncio.ensure_future(play.session.prompt("go"))
         while not play.provider.requests:
