@@ -44,6 +44,8 @@ LIGHT = {
     "kcode.cli.tools": HEAVY,
     "kcode.cli.modes": HEAVY,
     "kcode.cli.permissions": HEAVY,
+    "kcode.cli.memory": HEAVY,
+    "kcode.cli.rules": HEAVY,
     "kcode.cli.run": HEAVY,
     "kcode.agent.session": HEAVY,
 }
