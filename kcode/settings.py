@@ -195,6 +195,10 @@ class Settings(Section):
     profiles: dict[str, dict[str, Any]] = {}
     """Named sets of settings, laid over the rest by `--profile NAME`."""
 
+    def fallbacks(self, mode: str) -> tuple[str, ...]:
+        """Models that go on when that of the mode is unavailable, in order."""
+        return self.fallback.get(mode) or self.fallback.get("default", ())
+
 
 def user_file() -> Path:
     return config_dir() / "settings.toml"

@@ -45,6 +45,12 @@ class Models:
         """NoKey when nobody named a model and no provider has a key."""
         return Choice(self.named(mode) or model_with_key(self.settings), self.effort(mode))
 
+    def begin(self, mode: str) -> Choice:
+        """For the mode that a session begins in: its model is that of all whom nobody has named one for."""
+        choice = self.for_mode(mode)
+        self.first = choice.model
+        return choice
+
     def named(self, mode: str) -> str:
         """The model, as far as anybody named one; "" otherwise."""
         return (

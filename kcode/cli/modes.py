@@ -59,6 +59,7 @@ def show(name: str) -> None:
         "may use": _limits(mode),
         "model": (models.named(name) or "that of the first provider with a key")
         + (f", effort {effort}" if effort else ""),
+        "then": ", ".join(models.settings.fallbacks(name)),
         "use": mode.when_to_use,
         "rules": ", ".join(rule.name for rule in rules.found(Path.cwd().resolve()) if rule.mode == name),
         "about": mode.description if mode.description != mode.when_to_use else "",

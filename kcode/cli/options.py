@@ -130,7 +130,7 @@ _count = click.IntRange(min=1)
 
 SECTIONS: dict[str, list[click.Option]] = {
     "Who works": [
-        _option("--mode", metavar="MODE", help="The mode to start in: code, architect, debug, ask, …"),
+        _option("--mode", metavar="MODE", help="The mode to start in: code, orchestrator, …"),
         _option(
             "-m",
             "--model",

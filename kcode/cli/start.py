@@ -76,14 +76,11 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
         cleanup.callback(ledger.close)
         notices += [ledger.note] if ledger.note else []
 
-        modes, complaints = load_modes(all_places(home, options.safe_mode))
-        notices += complaints
-        notices += [] if options.safe_mode else not_trusted(root)
+        modes = modes_for(home, options, notices)
         catalog = Catalog(chosen)
         mode = mode_named(modes, options.mode or said.mode or DEFAULT_MODE).name
         models = models_for(options, chosen, modes, said)
-        choice = models.for_mode(mode)
-        models.first = choice.model
+        choice = models.begin(mode)
         key_for(catalog.model(choice.model))
 
         project = Project(root, not options.safe_mode, chosen.memory.use, chosen.memory.map_tokens)
@@ -111,9 +108,7 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
         )
         session = Session(id, root, equipment, overflow, [*also, *_own_skills()], events)
         if not options.ephemeral:
-            file = _session_file(id, past if options.fork else None)
-            cleanup.callback(file.close)
-            session.listen(file.append)
+            session.listen(_written_down(id, past if options.fork else None, cleanup))
         for listener in listeners:
             session.listen(listener)
         budget, purse = budget_for(options, chosen, said), purse_for(id, options, said)
@@ -245,6 +240,13 @@ def surroundings_for(
     return around
 
 
+def modes_for(root: Path, options: RunOptions, notices: list[str]) -> dict[str, Mode]:
+    """All modes. `notices` get what the user should know of those that do not count."""
+    modes, complaints = load_modes(all_places(root, options.safe_mode))
+    notices += complaints if options.safe_mode else [*complaints, *not_trusted(root)]
+    return modes
+
+
 def models_for(
     options: RunOptions, chosen: Settings, modes: Mapping[str, Mode], said: Conversation
 ) -> Models:
@@ -289,6 +291,13 @@ def _past(root: Path, options: RunOptions) -> Path | None:
     if found is None:
         raise BadInput(f'No session was begun in {root} yet. Start one: kcode run "…".')
     return found
+
+
+def _written_down(id: str, copied: Path | None, cleanup: ExitStack) -> Listener:
+    """What writes events into the session's file, which is open until the clean-up."""
+    file = _session_file(id, copied)
+    cleanup.callback(file.close)
+    return file.append
 
 
 def _session_file(id: str, copied: Path | None) -> log.SessionLog:

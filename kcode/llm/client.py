@@ -100,7 +100,7 @@ class Client:
         return time.time() - before.ended > LIFE[before.print.life]
 
     def _fallbacks(self, request: Request) -> Iterator[str]:
-        chain = self.settings.fallback.get(request.mode) or self.settings.fallback.get("default", ())
+        chain = self.settings.fallbacks(request.mode)
         return (model for model in chain if model != request.model)
 
     async def _ask_model(self, request: Request, tell: Listener, before: list[str], is_last: bool) -> Reply:

@@ -51,6 +51,7 @@ def test_the_list_shows_the_models_of_settings_and_files(kcode_home: Path) -> No
     (config / "modes").mkdir(parents=True)
     (config / "settings.toml").write_text(
         '[models]\narchitect = "anthropic/claude-opus-4-5"\ndefault = "openai/gpt-5"\n'
+        '[fallback]\ncode = ["moonshot/kimi-k2"]\n'
     )
     (config / "modes" / "ask.md").write_text("---\nmodel: deepseek/deepseek-chat\neffort: low\n---\n")
     result = run("list")
@@ -59,6 +60,7 @@ def test_the_list_shows_the_models_of_settings_and_files(kcode_home: Path) -> No
     ask = line_of(result, "ask")
     assert "deepseek/deepseek-chat" in ask and "ask.md (modified)" in ask
     assert "deepseek/deepseek-chat, effort low" in run("show", "ask").stdout
+    assert "then     moonshot/kimi-k2" in run("show", "code").stdout
 
 
 def test_a_mode_of_the_user_is_listed_and_a_bad_one_is_skipped_with_a_reason(kcode_home: Path) -> None:

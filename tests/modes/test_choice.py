@@ -84,7 +84,7 @@ def test_a_modes_own_file_counts_below_its_entry_in_the_settings_and_above_their
 
 def test_modes_that_nobody_spoke_of_go_on_with_the_model_that_the_session_began_with() -> None:
     models = Models(Settings(), MODES, {"code": CHEAP})
-    models.first = models.for_mode("code").model
+    assert models.begin("code").model == CHEAP
     assert models.for_mode("ask").model == CHEAP
 
 
