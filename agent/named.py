@@ -17,12 +17,12 @@ MOST_FILES = 1000
 
 
 def files_in(words: tuple[Word, ...], root: Path) -> Iterator[str]:
-    """What may be names of files: words, what follows a `=`, an option's letter or an `@`, and what patterns find."""
+    """What may be names of files: words, what follows a `=`, an `@` or an option's letter, and what patterns find."""
     for word in words[1:]:
         text = word.text or ""
-        for name in filter(
-            None, {text, text.partition("=")[2], text.lstrip("@-<"), text[2:] * text.startswith("-")}
-        ):
+        value = text.partition("=")[2]
+        behind_letter = text[2:] if text.startswith("-") else ""
+        for name in {text, value, text.lstrip("@<"), value.lstrip("@<"), behind_letter} - {""}:
             yield name
             if word.is_pattern:
                 yield from islice(_matching(name, root), MOST_FILES)

@@ -23,7 +23,6 @@ from kcode.agent.rules import Rule, rule
 from kcode.agent.surprises import mentions, runs_others, surprise
 from kcode.agent.words import Word, names_in
 from kcode.errors import ToolError
-from kcode.files.secrets import is_secret
 from kcode.processes.sandbox import Sandbox, active, why_not
 from kcode.tools.tool import Group, Tool, Workspace
 
@@ -189,11 +188,7 @@ class Permissions:
                 return Decision("allow", f"the rule {one.text}")
         if not workspace.holds(path):
             is_granted = (tool, name) in self._granted
-            return (
-                Decision("allow", "you allowed it")
-                if is_granted
-                else Decision("ask", f"{path} is outside of the workspace")
-            )
+            return Decision("allow", "you allowed it") if is_granted else _outside(path)
         if group == "read" or self.mode in ("edits", "auto") or (tool, "") in self._granted:
             return Decision("allow", f"it is in the workspace ({self.mode})")
         return Decision("ask", "edits need your yes")
@@ -235,8 +230,9 @@ class Permissions:
             decision = self._file("edit" if writes else "read", "edit" if writes else "read", name, workspace)
         except ToolError as error:
             return Decision("ask", str(error))
-        in_temp = workspace.resolved(name).is_relative_to(Path(gettempdir()).resolve())
-        if decision.verdict == "ask" and self.mode == "auto" and in_temp and not is_secret(Path(name)):
+        path = workspace.resolved(name)
+        in_temp = path.is_relative_to(Path(gettempdir()).resolve())
+        if decision == _outside(path) and self.mode == "auto" and in_temp:
             return Decision("allow", "a temporary file")
         return decision
 
@@ -345,6 +341,8 @@ class Permissions:
             return True
         if program in QUIET_WHEN_SEEN:
             return not surprise(words)
+        if program == "cat" and len(words) == 1:  # what is written, its redirection says
+            return True
         if program == "cd" and len(words) == 2 and words[1].is_known and words[1].text:
             with suppress(ToolError):
                 return workspace.holds(workspace.resolved(words[1].text))
@@ -361,6 +359,10 @@ class Permissions:
             ),
             None,
         )
+
+
+def _outside(path: Path) -> Decision:
+    return Decision("ask", f"{path} is outside of the workspace")
 
 
 def shown(part: Part) -> str:

@@ -65,7 +65,7 @@ RUNS_OTHERS = {
     "cargo": r"--config(=.*)?",
     "make": r"--eval(=.*)?|(SHELL|MAKEFLAGS)\W?=.*",
     "gcc": r"-(wrapper|fplugin|specs).*",
-    "sed": r"(.*[;}\d/])?\s*\d*e(\s.*)?|s(.).*\4.*\4[gIip\d]*e.*",
+    "sed": r"(.*[;}\d/])?\s*\d*e(\s.*)?|s(.).*\3.*\3[gIip\d]*e.*",
     "awk": r".*(system|getline|[|]).*",
     "vim": r"\+.*|-c|--cmd(=.*)?|-S.*",
     "emacs": r"--?(eval|execute|f|funcall|l|load)(=.*)?",

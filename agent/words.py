@@ -10,6 +10,8 @@ SUBSTITUTIONS = ("command_substitution", "process_substitution")
 EXPANSIONS = (*SUBSTITUTIONS, "simple_expansion", "expansion", "arithmetic_expansion", "ansi_c_string")
 
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
+_LITERAL_BRACES = re.compile(r"\{\w*\}")
+"""Without a comma or two dots they stand for themselves."""
 _RUNS = re.compile(r"(?<!\\)(?:\\\\)*(`|\$\()")
 
 
@@ -64,7 +66,7 @@ def is_torn(text: str) -> bool:
 
 def _bare(text: str) -> Word:
     plain = _ESCAPED.sub("", text)
-    if ("{" in plain and text != "{") or "`" in plain or "$" in plain[:-1]:
+    if ("{" in _LITERAL_BRACES.sub("", plain) and text != "{") or "`" in plain or "$" in plain[:-1]:
         return UNKNOWN
     unescaped = re.sub(r"\\(\n)?(.?)", lambda found: "" if found[1] and not found[2] else found[2], text)
     return Word(unescaped, is_pattern=bool(re.search(r"[*?\[]|[@!+]\(", plain)))
@@ -80,6 +82,7 @@ def _quoted(node: Node) -> Word:
 def _joined(node: Node) -> Word:
     words = [read_word(child) for child in node.children]
     unquoted = "".join(_ESCAPED.sub("", child.text) for child in node.children if child.type == "word")
+    unquoted = _LITERAL_BRACES.sub("", unquoted)
     is_whole = bool(words) and not any(node.gap(*pair) for pair in pairwise(node.children))
     if not is_whole or "{" in unquoted or any(one.text is None for one in words):
         return UNKNOWN
