@@ -1,9 +1,13 @@
+import json
+from pathlib import Path
+
 import pytest
 
 from kcode.errors import NoKey
 from kcode.modes.choice import EVERY, Choice, Models
 from kcode.modes.mode import Mode
 from kcode.settings import Settings
+from tests.playing import playing, say, scenario
 
 DEAR, CHEAP, THIRD = "anthropic/claude-opus-4-5", "openrouter/qwen/qwen3-coder", "deepseek/deepseek-chat"
 
@@ -93,3 +97,28 @@ def test_where_nobody_named_a_model_a_key_decides(monkeypatch: pytest.MonkeyPatc
         Models(Settings(), MODES).for_mode("code")
     monkeypatch.setenv("OPENAI_API_KEY", "sk")
     assert Models(Settings(), MODES).for_mode("code").model.startswith("openai/")
+
+
+async def test_the_wire_names_the_model_of_each_mode_there_and_back(repository: Path) -> None:
+    models = ("architect=scripted/dear", "code=scripted/cheap")
+    script = scenario(*(say(f"Reply {n}.") for n in range(3)))
+    with playing(script, repository, mode="architect", models=models, effort=None) as play:
+        table = play.session.task.models
+        for name in ("architect", "code", "architect"):
+            choice = table.for_mode(name)
+            play.session.switch(name, choice.model, choice.effort)
+            await play.session.prompt("Go on.")
+        asked = [json.loads(request.raw)["model"] for request in play.provider.requests]
+        assert asked == ["dear", "cheap", "dear"]
+
+
+async def test_a_session_that_is_gone_on_with_keeps_its_model_in_its_mode_alone(repository: Path) -> None:
+    script = scenario(say("One."))
+    with playing(script, repository, mode="architect", models=("scripted/dear",)) as play:
+        await play.session.prompt("Plan.")
+        id = play.session.id
+    settings = ('models={architect="scripted/new", code="scripted/cheap"}',)
+    with playing(script, repository, resume=id, models=(), set=settings) as play:
+        table = play.session.task.models
+        assert table.for_mode("architect").model == "scripted/dear"
+        assert table.for_mode("code").model == "scripted/cheap"
