@@ -6,16 +6,17 @@ from fractions import Fraction
 
 from textual.content import Content
 
-from kcode.errors import KcodeError
+from kcode.errors import BadInput, KcodeError
 from kcode.llm.catalog import Catalog
+from kcode.memory import context
 from kcode.spend.meter import Account, Meter, Reading
 from kcode.spend.money import dollars, rounded, tokens
 from kcode.spend.prices import PriceRow
 from kcode.spend.table import table
 from kcode.spend.total import Total
 from kcode.tui.desk import Desk
-from kcode.tui.pages import context
 from kcode.tui.pages.page import ByWidth
+from kcode.tui.pages.program import show_program
 from kcode.tui.status import gauge
 from kcode.tui.text.safe import one_line
 from kcode.tui.transcript.plain import counted
@@ -144,13 +145,22 @@ def _price_of(desk: Desk) -> Callable[[str], PriceRow | None]:
     return price
 
 
+def show_what_if(desk: Desk, model: str) -> None:
+    opened = desk.state.opened
+    if not model:
+        raise BadInput("Say with which model: /whatif openrouter/qwen/qwen3-coder")
+    if opened:
+        show_program("spend", "--session", opened.session, "--what-if")(desk, model)
+
+
 def show_context(desk: Desk, _: str = "") -> None:
     desk.work(_show_context(desk))
 
 
 async def _show_context(desk: Desk) -> None:
     request = await asyncio.wrap_future(desk.engine.look(lambda session: session.task.request()))
-    parts, tools, meter = context.parts(request), context.tools(request), desk.meter
+    meter = desk.meter
+    parts, tools = context.parts(request, meter.reading().context or None), context.tools(request)
 
     def page(width: int) -> Content:
         return context_page(parts, tools, meter.reading(), meter.price, width)
@@ -180,7 +190,7 @@ def context_page(
     window = f" of {tokens(reading.window)}" if reading.window else ""
     lines = [
         Content.assemble(
-            (f"~{tokens(max(whole, reading.context))}{window} tokens", "bold"),
+            (f"~{tokens(whole)}{window} tokens", "bold"),
             f"   {_next(reading.next_warm, reading.next_cold)}",
         ),
         Content(""),

@@ -5,12 +5,12 @@ import pytest
 from kcode.agent.loop import CUT_OFF
 from kcode.events import Spend, Spent
 from kcode.llm.request import Request
+from kcode.memory import context
 from kcode.memory.block import Block, joined
 from kcode.messages import Prompt, Reply, ToolCall, ToolResult, Usage
 from kcode.settings import Price
 from kcode.spend.meter import Meter
 from kcode.spend.prices import price_from_settings
-from kcode.tui.pages import context
 from kcode.tui.pages.bill import cost_page, sparkline
 from kcode.tui.pages.page import Table
 from kcode.tui.pages.pages import changes_of
@@ -116,7 +116,7 @@ def test_the_context_is_counted_part_by_part() -> None:
         max_tokens=100,
     )
     sizes = {part.name: part.tokens for part in context.parts(request)}
-    assert (sizes["system prompt"], sizes["rules of the project"], sizes["results of tools"]) == (
+    assert (sizes["system prompt"], sizes["rules of the project"], sizes["results of read"]) == (
         1_000,
         100,
         1_000,
