@@ -172,9 +172,8 @@ class Tree:
         try:
             return await worktrees.make(self._place.session, id, folder, first_line(assignment.message))
         except GitError as error:
-            self._notice(
-                f"Task {id} has no worktree of its own ({error}): one task after another writes here."
-            )
+            why = str(error).strip().splitlines()[-1]
+            self._notice(f"Task {id} has no worktree of its own ({why}): one task after another writes here.")
         await stack.enter_async_context(self._alone[folder])
         return None
 

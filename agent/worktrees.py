@@ -72,6 +72,8 @@ class Worktrees:
     def __init__(self, chosen: settings.Worktrees, home: Path | None = None) -> None:
         self._home = home or paths.worktrees_dir()
         self._chosen = chosen
+        self._adding = asyncio.Lock()
+        """git gives two that are added at once the same name for their files in .git, and loses one."""
 
     def all(self) -> list[Worktree]:
         """Every one that is kept, of all repositories."""
@@ -106,7 +108,8 @@ class Worktrees:
             below=below,
         )
         paths.private_dir(self._home / name)
-        await git(top, "worktree", "add", "-f", "-B", worktree.branch, worktree.top, base, timeout=LONG)
+        async with self._adding:
+            await _added(worktree)
         self._write(worktree)
         try:
             await self._furnish(worktree)
@@ -209,6 +212,23 @@ def _read(file: Path) -> Worktree | None:
     except (OSError, ValidationError):
         return None
     return worktree if Path(worktree.top).is_dir() else None
+
+
+async def _added(worktree: Worktree) -> None:
+    """Another process may add one at the same moment: then it is tried again."""
+    for left in reversed(range(TRIES)):
+        try:
+            await git(
+                Path(worktree.source),
+                *("worktree", "add", "-f", "-f", "-B", worktree.branch, worktree.top, worktree.base),
+                timeout=LONG,
+            )
+        except GitError:
+            if not left:
+                raise
+            await asyncio.sleep(0.2)
+        else:
+            return
 
 
 async def _check_version(folder: Path) -> None:

@@ -197,3 +197,14 @@ async def test_a_folder_that_became_a_symlink_is_not_followed(shop: Path, worktr
     (worktree.folder / "part").symlink_to(outside)
     await worktrees.merge(worktree)
     assert (outside / "a.txt").read_text() == "outside\n"
+
+
+async def test_many_are_made_at_the_same_moment_by_several_kcodes(shop: Path) -> None:
+    two = [Worktrees(settings.Worktrees()) for _ in range(2)]
+    made = await asyncio.gather(*(two[n % 2].make("s", str(n), shop) for n in range(8)))
+    assert len({worktree.top for worktree in made}) == 8
+    assert all((worktree.folder / "notes.md").exists() for worktree in made)
+    for worktree in made:
+        (worktree.folder / f"{worktree.task}.txt").write_text("done\n")
+    for worktree in made:
+        assert await two[0].merge(worktree) == (f"{worktree.task}.txt",)
