@@ -17,6 +17,7 @@ from typing import Literal
 import click
 
 from kcode import __version__, keys, paths, settings, trust
+from kcode.cli.prefix import report
 from kcode.errors import KcodeError
 from kcode.llm.catalog import Catalog
 from kcode.spend.ledger import Ledger
@@ -41,8 +42,18 @@ class Finding:
 
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="One JSON list, for programs.")
-def command(as_json: bool) -> int:
+@click.option(
+    "--prefix",
+    is_flag=False,
+    flag_value="",
+    metavar="[SESSION]",
+    help="Instead: what the provider's cache made of each request of a session, and why it was missed.",
+)
+def command(as_json: bool, prefix: str | None) -> int:
     """Look at everything that kcode needs here. Exit code 1 when something is broken."""
+    if prefix is not None:
+        click.echo(report(prefix, Path.cwd().resolve(), as_json))
+        return 0
     findings = [finding for check in CHECKS for finding in _found(check)]
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
