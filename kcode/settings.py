@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kcode.errors import BadInput
 from kcode.events import Effort
+from kcode.narrowing import narrowed
 from kcode.paths import config_dir
 
 PermissionMode = Literal["ask", "edits", "auto", "plan"]
@@ -209,7 +210,8 @@ def project_file(root: Path) -> Path:
 
 
 def load(files: Iterable[Path], assignments: Iterable[str] = (), profile: str | None = None) -> Settings:
-    """The files one over the other (those that exist), then the profile, then `key=value` assignments.
+    """The files one over the other (those that exist), then the profile, then `key=value` assignments. A project's
+    counts as far as it is narrower than what is below it.
 
     Raises BadInput with file, place and reason of whatever is wrong.
     """
@@ -217,7 +219,7 @@ def load(files: Iterable[Path], assignments: Iterable[str] = (), profile: str | 
     for file in files:
         values = read(file)
         check(values, str(file))
-        merged = _laid_over(merged, values)
+        merged = _laid_over(merged, narrowed(merged, values)[0] if _is_projects(file) else values)
     if profile is not None:
         merged = _laid_over(merged, _profile(merged, profile))
     for assignment in assignments:
@@ -225,9 +227,20 @@ def load(files: Iterable[Path], assignments: Iterable[str] = (), profile: str | 
     return check(merged, "--set" if assignments else "settings")
 
 
+def left_out(file: Path, below: Path) -> list[str]:
+    """Names of a project's settings that do not count above the user's, since a project may only narrow."""
+    return narrowed(read(below), read(file))[1]
+
+
+def _is_projects(file: Path) -> bool:
+    return file.parent.name == ".kcode" and file != user_file()
+
+
 def read(file: Path) -> dict[str, Any]:
     """The raw values of one settings file; {} when there is none."""
     try:
+        if file.exists() and not file.is_file():  # a pipe would never end
+            raise BadInput(f"{file} is no file. Move it away.")
         return tomllib.loads(file.read_text(encoding="utf-8-sig"), parse_float=Decimal)
     except FileNotFoundError:
         return {}

@@ -39,6 +39,7 @@ from kcode.tools.tool import Toolbox, installed_tools
 
 DEFAULT_MODE = "code"
 
+WHY_NARROW = "a project may narrow, never widen"
 NO_SANDBOX = (
     "Permission mode auto asks nothing, and here its commands would run without a sandbox: {why} "
     'Mend that, or say that it is meant: --yolo, or `mode = "off"` below `[sandbox]` in the settings.'
@@ -154,6 +155,10 @@ def settings_for(root: Path, options: RunOptions) -> tuple[Settings, list[str]]:
     if project.is_file() and not options.safe_mode:
         if trust.is_trusted(root):
             files.append(project)
+            if kept := settings.left_out(project, settings.user_file()):
+                notices.append(
+                    f"{project}: {', '.join(kept)} only count in your own settings ({WHY_NARROW})."
+                )
         else:
             notices.append(f"{project} is not used: the folder is not trusted. Read it, then `kcode trust`.")
     chosen = settings.load(files, options.set, options.profile)
