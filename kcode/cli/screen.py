@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from importlib.resources import files
 from pathlib import Path
 
 from kcode.cli import bug, prompt_text
@@ -32,6 +33,7 @@ def door_for(options: RunOptions, demo: Callable[[], int] | None = None, note: s
         report=lambda error: bug.keep(bug.describe(error)),
         root=(options.cd or Path.cwd()).expanduser().absolute(),
         keep=keep,
+        worded=lambda name: files("kcode.cli").joinpath("tasks", f"{name}.md").read_text("utf-8").strip(),
         prompt=said.words,
         images=said.images,
         max_time=options.max_time,

@@ -19,6 +19,7 @@ from kcode.tui.input.history import History
 from kcode.tui.input.prompt import Prompt
 from kcode.tui.keymap import Keymap
 from kcode.tui.lists.choices import Choice
+from kcode.tui.lists.entry import Entry
 from kcode.tui.lists.picker import Picker
 from kcode.tui.status import Activity, StatusBar
 from kcode.tui.text.safe import one_line
@@ -56,9 +57,12 @@ class Bottom(Vertical):
         self.status = StatusBar()
         self._queue = Static(id="queue", markup=False)
         self._slot = Vertical(id="slot")
+        self._given: Callable[[str], None] = lambda _: None
         self._picked: Callable[[Choice], None] = lambda _: None
         self._metered = 0.0
         self._word, self._word_until = "", 0.0
+        self.addressee = ""
+        """Who hears what is said, if it is not the main task."""
 
     @property
     def keymap(self) -> Keymap:
@@ -111,7 +115,8 @@ class Bottom(Vertical):
         self._queue.display = bool(lines)
         self._queue.update(Content("\n".join(lines)))
         taken = " · Up takes it back" if queued else ""
-        self.prompt.border_subtitle = f"Enter queues{taken}" if state.is_working else "Enter sends"
+        verb = f"Enter queues{taken}" if state.is_working else "Enter sends"
+        self.prompt.border_subtitle = f"Enter sends {self.addressee}" if self.addressee else verb
 
     def ask(self, asked: Mapping[str, Asked], title_of: Callable[[str], str]) -> None:
         """All that waits for the user's word, in order."""
@@ -125,6 +130,21 @@ class Bottom(Vertical):
     def pick(self, title: str, rows: Sequence[Choice], then: Callable[[Choice], None], keys: str) -> None:
         self._picked = then
         self.open(Picker(title, rows, keys))
+
+    def ask_for(self, title: str, text: str, about: str, then: Callable[[str], None]) -> None:
+        self._given = then
+        self.open(Entry(title, text, about))
+
+    @on(Entry.Given)
+    def _entry_given(self, event: Entry.Given) -> None:
+        event.stop()
+        self.close()
+        self._given(event.text)
+
+    @on(Entry.Closed)
+    def _entry_closed(self, event: Entry.Closed) -> None:
+        event.stop()
+        self.close()
 
     def open(self, widget: Widget) -> None:
         """In the slot; whatever was in it goes."""

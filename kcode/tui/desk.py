@@ -1,6 +1,6 @@
 """What a command of the screen may reach, and what a command is."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -46,6 +46,18 @@ class Desk(Protocol):
         self, title: str, rows: Sequence[Choice], then: Callable[[Choice], None], keys: str = ""
     ) -> None:
         """Let the user choose a row, in the slot above the prompt; nothing happens when none is chosen."""
+
+    def ask(self, title: str, text: str, about: str, then: Callable[[str], None]) -> None:
+        """Let the user change a line of text; nothing happens when he leaves it."""
+
+    def say(self, text: str) -> None:
+        """As if the user had sent it."""
+
+    def take_keys(self, said: Mapping[str, str]) -> None:
+        """Other keys from now on."""
+
+    def show_tasks(self) -> None:
+        """The tree of tasks, or no longer."""
 
     def search(self) -> None:
         """Let the user look for something in the talk."""

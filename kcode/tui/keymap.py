@@ -49,6 +49,7 @@ KEYS = (
     Key("model", ("alt+p",), "model", "command('model')"),
     Key("tasks", ("ctrl+t",), "the tasks that were delegated", "tasks", is_first=True),
     Key("palette", ("ctrl+p",), "all commands", "palette"),
+    Key("enhance", ("ctrl+e",), "make the draft a clear task", "command('enhance')", is_first=True),
     Key("recall", ("ctrl+r",), "search in what you said before", "recall"),
     Key("editor", ("ctrl+g",), "write in $EDITOR", "command('editor')"),
     Key("copy", ("ctrl+y",), "copy the last answer as Markdown", "command('copy')", is_first=True),

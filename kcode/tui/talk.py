@@ -1,6 +1,7 @@
 """The main screen: the talk, and the desk that commands work at."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,7 +23,8 @@ from kcode.spend.meter import Meter
 from kcode.tui import keymap
 from kcode.tui.approval.ask import Ask
 from kcode.tui.bottom import Bottom
-from kcode.tui.commands import choosing, commands, trusting
+from kcode.tui.commands import choosing, commands, finding, trusting
+from kcode.tui.commands.own import own_commands
 from kcode.tui.desk import Command
 from kcode.tui.engine.engine import Engine
 from kcode.tui.engine.state import State
@@ -31,14 +33,16 @@ from kcode.tui.input.attached import images_in
 from kcode.tui.input.history import History
 from kcode.tui.input.prompt import Prompt
 from kcode.tui.lists.choices import Choice
+from kcode.tui.middle import Middle
 from kcode.tui.pages import pages
 from kcode.tui.pages.page import Page
 from kcode.tui.status import TopBar
-from kcode.tui.text.safe import one_line
+from kcode.tui.tasks.tree import TaskTree
 from kcode.tui.transcript.finder import Finder
-from kcode.tui.transcript.receipts import Receipts
-from kcode.tui.transcript.transcript import Transcript
 from kcode.tui.welcome import Welcome
+
+TWICE = 1.5
+"""Seconds in which a second Esc goes back."""
 
 
 class Talk(Screen[None]):
@@ -51,16 +55,17 @@ class Talk(Screen[None]):
     Talk {
         background: $background;
         overflow: hidden;
-        & Transcript { display: none; }
+        & Middle { display: none; }
         &.-short Ask { & .preview { max-height: 5; margin-top: 0; } & .keys { margin-top: 0; } }
         &.-short Prompt { max-height: 6; }
         & Window { scrollbar-size-vertical: 1; }
-        &.-talking Transcript { display: block; }
+        &.-talking Middle { display: block; }
         &.-talking Welcome { display: none; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings(of_app=False)]
     AUTO_FOCUS = "Prompt"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012  it is an instance variable of Screen
 
     def __init__(self, door: Door, engine: Engine, history: History) -> None:
@@ -71,9 +76,13 @@ class Talk(Screen[None]):
         self.state = State()
         self.keymap = keymap.Keymap()
         self.top = TopBar()
-        self.transcript = Transcript(door.root)
+        self.middle = Middle(door.root)
+        self.transcript = self.middle.transcript
         self.bottom = Bottom(history, self._listed)
-        self._receipts = Receipts(MAIN)
+        self._own: list[Command] = []
+        """The user's own commands."""
+        self._rested = 0.0
+        """When Esc was pressed last while nothing ran."""
         self._is_first = True
         self._unsaid: list[str] = []
         """Said before the session was open."""
@@ -81,7 +90,7 @@ class Talk(Screen[None]):
     def compose(self) -> ComposeResult:
         yield self.top
         yield Welcome()
-        yield self.transcript
+        yield self.middle
         yield self.bottom
 
     def on_mount(self) -> None:
@@ -103,6 +112,7 @@ class Talk(Screen[None]):
         self._show(events)
         self.bottom.ask(self.state.asked, self.state.title_of)
         self.bottom.show_state(self.state)
+        self._show_tasks()
         self._show_place()
         self.bottom.tick(self.state)
 
@@ -114,11 +124,7 @@ class Talk(Screen[None]):
         """`times`: when they happened, if it was not just now."""
         if not events:
             return
-        if times:
-            shown, at = zip(*self._receipts.timed(zip(events, times, strict=True)), strict=True)
-            self.transcript.show(shown, at)
-        else:
-            self.transcript.show(list(self._receipts.added(events)))
+        self.middle.tell(events, times)
         if any(isinstance(event, MessageAdded | TextArrived | ToolStarted | Noticed) for event in events):
             self.add_class("-talking")
         if any(isinstance(event, TaskEnded) and event.task == MAIN for event in events):
@@ -136,9 +142,8 @@ class Talk(Screen[None]):
                 pass
 
     def _open(self, opened: Opened) -> None:
-        self._take_keys(opened.settings.keys)
-        self.transcript.clear()
-        self._receipts = Receipts(MAIN)
+        self.take_keys(opened.settings.keys)
+        self.middle.forget()
         self.remove_class("-talking")
         self._show(opened.past, opened.times)
         is_asked = self.door.asks_trust and trusting.is_to_be_asked(opened.root)
@@ -146,7 +151,9 @@ class Talk(Screen[None]):
             trusting.ask(self)
         brought = str(project_file(opened.root))  # the card says what the notice would say
         notices = [text for text in opened.notices if not (is_asked and text.startswith(brought))]
-        notices += self.keymap.troubles
+        self._own, complaints = own_commands(opened.root, is_safe_mode=not self.door.asks_trust)
+        self.bottom.completions.own = self._own
+        notices += [*self.keymap.troubles, *complaints]
         self._show([Noticed(task=MAIN, text=notice) for notice in notices])
         self.work(self._look_at_branch())
         if self._is_first and self.door.prompt:
@@ -156,9 +163,27 @@ class Talk(Screen[None]):
         for text in unsaid:
             self._say(text)
 
-    def _take_keys(self, said: Mapping[str, str]) -> None:
+    def take_keys(self, said: Mapping[str, str]) -> None:
         self.keymap = self.bottom.keymap = keymap.Keymap(said)
         self.app.set_keymap(self.keymap.by_name())
+
+    def _show_tasks(self) -> None:
+        self.middle.show(self.state.tasks, self.has_class("-wide"))
+        addressee = self.middle.addressee
+        self.bottom.addressee = "" if addressee == MAIN else f"to task {addressee}"
+
+    @on(Middle.Turned)
+    def _turned(self) -> None:
+        self._show_tasks()
+        self.bottom.show_state(self.state)
+        self.bottom.prompt.focus()
+
+    @on(TaskTree.Cancelled)
+    def _cancelled(self, event: TaskTree.Cancelled) -> None:
+        if event.task == MAIN:
+            self.action_stop()
+        else:
+            self.engine.cancel(event.task)
 
     def _show_place(self) -> None:
         state, chosen = self.state, self.state.chosen
@@ -187,6 +212,8 @@ class Talk(Screen[None]):
         command = commands.parted(text)
         if command is not None:
             self.do(*command)
+        elif text.startswith("#") and text[1:].strip() and "\n" not in text:
+            self.do("remember", text[1:].strip())
         elif self.state.opened is None:
             self._unsaid.append(text)
         elif text.startswith("!") and text[1:].strip():
@@ -194,7 +221,7 @@ class Talk(Screen[None]):
         elif "@" in text:
             self.work(self._say_with_images(text))
         else:
-            self.engine.say(text)
+            self.engine.say(text, task=self.middle.addressee)
 
     async def _say_with_images(self, text: str) -> None:
         try:
@@ -202,7 +229,7 @@ class Talk(Screen[None]):
         except KcodeError:
             self.write(text)
             raise
-        self.engine.say(text, images)
+        self.engine.say(text, images, self.middle.addressee)
 
     @on(Prompt.TakenBack)
     def _take_back(self) -> None:
@@ -249,32 +276,32 @@ class Talk(Screen[None]):
     def action_next_mode(self) -> None:
         self._guarded(lambda: choosing.next_mode(self))
 
+    def action_tasks(self) -> None:
+        self.add_class("-talking")
+        self.middle.turn_tree()
+
     def action_stop(self) -> None:
-        if self.state.is_working:
+        if self.middle.looks_into:
+            self.middle.look_into(MAIN)
+        elif self.state.is_working:
             self.state.is_stopping = True
             self.engine.cancel()
             self.tick()
+        elif time.monotonic() - self._rested < TWICE and not self.draft():
+            self._rested = 0.0
+            self.do("rewind")
+        elif self.state.has_talked and not self.draft():
+            self._rested = time.monotonic()
+            self.notice("Esc again goes back to one of your messages.")
 
     def action_palette(self) -> None:
-        rows = [
-            Choice(
-                command.name,
-                f"/{command.name}",
-                f"{command.help}   {self.keymap.shown(command.key)}".rstrip(),
-            )
-            for command in commands.COMMANDS
-        ]
-        self.pick("Commands", rows, self._picked_command)
+        finding.show_palette(self)
 
     def action_recall(self) -> None:
-        texts = list(dict.fromkeys(reversed(self.history.entries)))
-        self.pick("What you said before", [Choice(text, one_line(text)) for text in texts], self._picked_text)
+        finding.recall(self, self.history.entries)
 
     def action_unfold(self) -> None:
         self.transcript.toggle_expanded()
-
-    def action_search(self) -> None:
-        self.search()
 
     def action_search_on(self) -> None:
         self.transcript.find_next()
@@ -293,17 +320,7 @@ class Talk(Screen[None]):
 
     def do(self, name: str, argument: str = "") -> None:
         """A command by name or synonym; what is wrong with it becomes a notice."""
-        self._guarded(lambda: commands.named(name).does(self, argument))
-
-    def _picked_text(self, row: Choice) -> None:
-        self.write(row.id)
-
-    def _picked_command(self, row: Choice) -> None:
-        command = commands.named(row.id)
-        if command.needs:
-            self.write(f"/{command.name} ")
-        else:
-            self.do(command.name)
+        self._guarded(lambda: commands.named(name, self._own).does(self, argument))
 
     def _guarded(self, deed: Callable[[], None]) -> None:
         try:
@@ -319,7 +336,7 @@ class Talk(Screen[None]):
 
     @property
     def commands(self) -> Sequence[Command]:
-        return commands.COMMANDS
+        return (*commands.COMMANDS, *self._own)
 
     @property
     def root(self) -> Path:
@@ -338,8 +355,19 @@ class Talk(Screen[None]):
     ) -> None:
         self.bottom.pick(title, rows, lambda row: self._guarded(lambda: then(row)), keys)
 
+    def ask(self, title: str, text: str, about: str, then: Callable[[str], None]) -> None:
+        self.bottom.ask_for(title, text, about, lambda given: self._guarded(lambda: then(given)))
+
+    def say(self, text: str) -> None:
+        self.engine.say(text)
+
+    def show_tasks(self) -> None:
+        self.action_tasks()
+
     def search(self) -> None:
         self.bottom.open(Finder())
+
+    action_search = search
 
     def view(self, title: str, content: Content | Widget) -> None:
         self.app.push_screen(Page(title, content))

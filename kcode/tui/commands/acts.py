@@ -63,8 +63,11 @@ def _money(amount: str) -> int:
     return micro_dollars(value)
 
 
-def condense(desk: Desk, _: str = "") -> None:
-    desk.engine.condense()
+def condense(desk: Desk, undo: str = "") -> None:
+    if undo.strip().lower() == "undo":
+        desk.engine.uncondense()
+    else:
+        desk.engine.condense()
 
 
 def trust_folder(desk: Desk, _: str = "") -> None:
@@ -142,6 +145,10 @@ def show_in_pager(desk: Desk, _: str = "") -> None:
             subprocess.run(command, input=desk.plain().encode(), check=False)
         except OSError as error:
             raise BadInput(f"{command[0]} cannot be run ({error}). Name a pager in $PAGER.") from None
+
+
+def show_tasks(desk: Desk, _: str = "") -> None:
+    desk.show_tasks()
 
 
 def search(desk: Desk, _: str = "") -> None:

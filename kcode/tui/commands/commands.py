@@ -1,19 +1,21 @@
 """The commands of the screen: one list for the popup, the palette, the help and the documentation."""
 
 import difflib
+from collections.abc import Iterable, Sequence
 
 from kcode.errors import BadInput
-from kcode.tui.commands import acts, choosing
+from kcode.tui.commands import acts, choosing, going_back, saying, setting
 from kcode.tui.desk import Command
 from kcode.tui.lists.fuzzy import ranked
 from kcode.tui.pages import bill, pages
+from kcode.tui.pages.program import show_program
 
 COMMANDS = (
     Command(
         "mode",
         "who works: code, architect, debug, ask, …",
         choosing.choose_mode,
-        ("agent",),
+        ("agent", "agents", "persona"),
         "next_mode",
         takes="[NAME]",
     ),
@@ -25,62 +27,128 @@ COMMANDS = (
         takes="[NAME]",
     ),
     Command("models", "the models of all modes", choosing.choose_models),
+    Command("default", "keep this mode's model for all sessions", setting.keep_model, ("save-model",)),
     Command(
-        "cost", "what was spent, by mode, model and purpose", bill.show_cost, ("usage", "spend", "stats")
+        "enhance", "make the draft a clear task", saying.enhance, ("improve",), "enhance", takes="[DRAFT]"
     ),
-    Command("budget", "what the session may cost", acts.set_budget, ("limit",), takes="[2.50 | off]"),
-    Command("context", "what the next request sends, part by part", bill.show_context, ("tokens",)),
-    Command("compact", "replace the talk by a summary", acts.condense, ("summarize", "condense")),
+    Command(
+        "cost",
+        "what was spent, by mode, model and purpose",
+        bill.show_cost,
+        ("usage", "spend", "stats", "spending"),
+    ),
+    Command(
+        "budget", "what the session may cost", acts.set_budget, ("limit", "limits"), takes="[2.50 | off]"
+    ),
+    Command(
+        "whatif",
+        "what this session had cost with another model",
+        bill.show_what_if,
+        ("what-if",),
+        needs="MODEL",
+    ),
+    Command("context", "what the next request sends, part by part", bill.show_context, ("tokens", "ctx")),
+    Command(
+        "compact",
+        "replace the talk by a summary, or take that back",
+        acts.condense,
+        ("summarize", "condense", "smol", "compress"),
+        takes="[undo]",
+    ),
+    Command("undo", "take back what the last prompt did to files", going_back.undo),
+    Command("redo", "take the undo back", going_back.redo, ("unrevert",)),
+    Command(
+        "rewind",
+        "back to one of your messages: files, talk, or both",
+        going_back.rewind,
+        ("checkpoint", "checkpoints", "restore", "revert"),
+    ),
     Command("diff", "what changed since the last commit", pages.show_diff, ("changes",)),
-    Command("new", "a new session; this one is kept", acts.new_session, ("clear", "reset")),
+    Command("review", "have the changes reviewed", saying.review, ("code-review",), takes="[WORDS]"),
+    Command(
+        "memory", "what is kept of this project", show_program("memory", otherwise=("status",)), ("mem",)
+    ),
+    Command("remember", "keep this for all sessions here", saying.remember, ("note",), needs="TEXT"),
+    Command(
+        "rules",
+        "what AGENTS.md and others tell the model, and what that costs",
+        show_program("rules", otherwise=("list",)),
+        ("instructions", "agents-md"),
+        takes="[show NAME | on NAME | off NAME]",
+    ),
+    Command("skills", "how certain things are done here", pages.show_skills, ("skill",)),
+    Command("init", "study the repository and write AGENTS.md", saying.init, takes="[WORDS]"),
+    Command(
+        "tasks",
+        "what was delegated: look into one, stop one",
+        acts.show_tasks,
+        ("subtasks", "agents-at-work"),
+        "tasks",
+    ),
+    Command("queue", "what waits to be heard", saying.show_queue, ("queued",)),
+    Command("new", "a new session; this one is kept", acts.new_session, ("clear", "reset", "newtask")),
     Command(
         "resume",
         "go on with another session",
         choosing.choose_session,
-        ("sessions", "continue", "history"),
+        ("sessions", "continue", "history", "chat"),
         takes="[ID]",
     ),
     Command("fork", "go on in a copy of this session", acts.fork_session, ("branch",)),
-    Command("rename", "call this session something", acts.rename_session, ("title",), needs="NAME"),
-    Command("export", "write the talk into a file", acts.export_talk, ("save",), takes="[FILE]"),
+    Command("rename", "call this session something", acts.rename_session, ("title", "name"), needs="NAME"),
+    Command("export", "write the talk into a file", acts.export_talk, ("save", "share"), takes="[FILE]"),
     Command("copy", "copy the last answer as Markdown", acts.copy_answer, ("yank",), "copy"),
     Command("editor", "write the message in $EDITOR", acts.edit_prompt, ("edit",), "editor"),
     Command("search", "look for something in the talk", acts.search, ("find",), "search"),
-    Command("pager", "the talk in $PAGER", acts.show_in_pager, ("less",)),
+    Command("pager", "the talk in $PAGER", acts.show_in_pager, ("less", "transcript")),
     Command(
         "permissions",
         "what happens without asking",
         choosing.choose_permissions,
-        ("approvals", "allowed-tools"),
+        ("approvals", "allowed-tools", "auto-approve", "approve"),
         takes="[ask | edits | auto | plan]",
     ),
     Command("trust", "let this folder's own settings and modes take effect", acts.trust_folder),
-    Command("theme", "colours", choosing.choose_theme, ("themes",), takes="[NAME]"),
-    Command("status", "session, model, folder, permissions", pages.show_status, ("info", "about")),
-    Command("doctor", "is all well on this machine", pages.show_program("doctor")),
-    Command("keys", "what can be pressed", pages.show_keys, ("shortcuts", "keybindings"), "help"),
-    Command("help", "these commands", pages.show_help, ("commands",)),
-    Command("quit", "end kcode; the session is kept", acts.leave, ("exit", "q"), "leave"),
+    Command(
+        "settings",
+        "all settings, where each comes from; change them",
+        setting.show_settings,
+        ("config", "preferences", "options"),
+        takes="[NAME]",
+    ),
+    Command("auth", "keys of providers", show_program("auth", otherwise=("list",)), ("login", "connect")),
+    Command("theme", "colours", choosing.choose_theme, ("themes", "colors"), takes="[NAME]"),
+    Command("status", "session, model, folder, permissions", pages.show_status, ("info", "about", "session")),
+    Command("doctor", "is all well on this machine", show_program("doctor"), ("health", "debug")),
+    Command("keys", "what can be pressed", pages.show_keys, ("shortcuts", "keybindings", "hotkeys"), "help"),
+    Command("help", "these commands", pages.show_help, ("commands", "h")),
+    Command("quit", "end kcode; the session is kept", acts.leave, ("exit", "q", "bye"), "leave"),
 )
 
 
-def named(word: str) -> Command:
-    """By name or synonym. BadInput, with the nearest one, for a word that is neither."""
-    for command in COMMANDS:
+def named(word: str, own: Sequence[Command] = ()) -> Command:
+    """By name or synonym, kcode's before the user's `own`. BadInput, with the nearest, for what is neither."""
+    for command in (*COMMANDS, *own):
         if word == command.name or word in command.synonyms:
             return command
-    words = {name: command.name for command in COMMANDS for name in (command.name, *command.synonyms)}
+    words = {
+        name: command.name for command in (*COMMANDS, *own) for name in (command.name, *command.synonyms)
+    }
     near = [name for name in words if sorted(name) == sorted(word)]  # two letters swapped
     near += difflib.get_close_matches(word, words, 1, 0.6)
     meant = f" Did you mean /{words[near[0]]}?" if near else " /help shows them all."
     raise BadInput(f"There is no command /{word}.{meant}")
 
 
-def offered(word: str) -> list[Command]:
+def offered(word: str, own: Sequence[Command] = ()) -> list[Command]:
     """Those that fit what was typed so far, the best first; all for nothing."""
+    known = [*COMMANDS, *own]
     if not word:
-        return list(COMMANDS)
-    names = {name: command for command in COMMANDS for name in (command.name, *command.synonyms)}
+        return known
+    names: dict[str, Command] = {}
+    for command in known:
+        for name in (command.name, *command.synonyms):
+            names.setdefault(name, command)
     beginning = [name for name in names if name.startswith(word.lower())]
     beginning.sort(key=lambda name: name in names[name].synonyms)
     others = [name for name in ranked(word, names) if name not in beginning]
@@ -95,3 +163,22 @@ def parted(text: str) -> tuple[str, str] | None:
     if not word.replace("-", "").isalnum():
         return None
     return word.lower(), rest.strip()
+
+
+def markdown(commands: Iterable[Command]) -> str:
+    """The page docs/commands.md."""
+    lines = []
+    for command in commands:
+        said = " ".join(filter(None, [f"/{command.name}", command.needs or command.takes])).replace(
+            "|", "\\|"
+        )
+        lines.append(f"| `{said}` | {command.help} | {' '.join(f'`/{name}`' for name in command.synonyms)} |")
+    return "\n".join([HEAD, "| command | does | also |", "|---|---|---|", *lines, ""])
+
+
+HEAD = """# Commands of the screen
+
+Written from the one list of the program (`kcode/tui/commands/commands.py`); a test keeps it true. Type `/` for a list
+that narrows as you write, Ctrl+P for all of them. Your own are Markdown files in `.kcode/commands/` (those of other
+agents are found, too): the text becomes the prompt, `$ARGUMENTS` and `$1` to `$9` what you say behind the name.
+"""

@@ -83,8 +83,8 @@ class Engine:
         """Leave this session (whatever runs is cancelled) for another one."""
         self._soon(self._change, wish)
 
-    def say(self, text: str, images: tuple[Image, ...] = ()) -> None:
-        self._begin(lambda session: self._say(session, text, images))
+    def say(self, text: str, images: tuple[Image, ...] = (), task: str = MAIN) -> None:
+        self._begin(lambda session: self._say(session, text, images, task))
 
     def take_back(self) -> None:
         """The newest of the queued messages comes back by a `GivenBack`, if it was not heard yet."""
@@ -97,8 +97,12 @@ class Engine:
     def condense(self) -> None:
         self._begin(lambda session: self._work(session, session.condense))
 
-    def cancel(self) -> None:
-        self._with(lambda session: session.cancel())
+    def uncondense(self) -> None:
+        """The newest condensing, or dropping of results, is taken back."""
+        self._with(lambda session: session.uncondense())
+
+    def cancel(self, task: str = MAIN) -> None:
+        self._with(lambda session: session.cancel(task))
 
     def answer(self, id: str, answer: str, words: str = "", hunks: tuple[int, ...] | None = None) -> None:
         self._with(lambda session: session.answer(id, answer, words, hunks))
@@ -216,9 +220,16 @@ class Engine:
 
     # What a session does
 
-    async def _say(self, session: Session, text: str, images: tuple[Image, ...]) -> None:
-        async with self._order:
-            await session.say(text, images)
+    async def _say(self, session: Session, text: str, images: tuple[Image, ...], task: str) -> None:
+        try:
+            async with self._order:
+                await session.say(text, images, task)
+        except KcodeError as error:  # a subtask that has ended
+            self._tell(Noticed(task=MAIN, text=str(error)))
+            self._tell(GivenBack(text))
+            return
+        if task != MAIN:
+            return
         self._tell_queue(session)
         if not session.is_working:
             await self._work(session, session.work)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from kcode.events import (
     MAIN,
+    USER,
     Answered,
     ApprovalAsked,
     CallArrived,
@@ -35,6 +36,7 @@ from kcode.tui.engine.words import (
     Told,
     Working,
 )
+from kcode.tui.tasks.tasks import Tasks
 from kcode.tui.text.safe import one_line
 
 
@@ -59,8 +61,9 @@ class State:
     asked: dict[str, ApprovalAsked | QuestionAsked] = field(default_factory=dict)
     """What waits for the user's word, by id, in order."""
     _doing: str = ""
-    _titles: dict[str, str] = field(default_factory=dict)
-    """Task -> the first line of its first prompt."""
+    tasks: Tasks = field(default_factory=Tasks)
+    """Those that were delegated."""
+    _has_talked: bool = False
 
     def hear(self, told: Told) -> None:
         match told:
@@ -84,11 +87,11 @@ class State:
                 pass
             case _:
                 self.meter(told)
-                self._event(told)
+                self._event(told, time.time())
 
     @property
     def has_talked(self) -> bool:
-        return MAIN in self._titles
+        return self._has_talked
 
     @property
     def doing(self) -> str:
@@ -97,11 +100,18 @@ class State:
             return ""
         if self.is_stopping:
             return "Stopping"
-        return "Waiting for your word" if self.asked else self._doing or "Working"
+        if self.asked:
+            return "Waiting for your word"
+        count = self.tasks.running
+        at_work = f"{count} task{'s' * (count > 1)} at work" if count else ""
+        return at_work or self._doing or "Working"
 
     def title_of(self, task: str) -> str:
         """What a subtask is about; "" for the main one."""
-        return "" if task == MAIN else self._titles.get(task, task)
+        if task in (MAIN, USER):
+            return ""
+        known = self.tasks.known.get(task)
+        return f"task {task}: {known.title}" if known else f"task {task}"
 
     def choose(self, mode: str, model: str, effort: Effort | None) -> None:
         """What the user chose, ahead of the engine's word on it: keys may come fast."""
@@ -117,14 +127,31 @@ class State:
     def _open(self, opened: Opened) -> None:
         self.opened, self.meter = opened, Meter(clock=self.clock)
         self.is_working, self.queued, self.answer, self.name = False, (), "", ""
-        self.asked, self._titles, self.receipt = {}, {}, Receipt()
-        for event in opened.past:
+        self.asked, self.tasks, self._has_talked, self.receipt = {}, Tasks(), False, Receipt()
+        times = opened.times or [time.time()] * len(opened.past)
+        for event, at in zip(opened.past, times, strict=True):
             self.meter.recall(event)
-            self._event(event)
+            self._event(event, at)
         self.asked.clear()
+        self.tasks.leave()
 
-    def _event(self, event: Event) -> None:
+    def _event(self, event: Event, at: float) -> None:
         self.receipt(event)
+        self.tasks.hear(event, at)
+        match event:
+            case ApprovalAsked() | QuestionAsked():
+                self.asked[event.id] = event
+            case Answered():
+                self.asked.pop(event.id, None)
+            case TaskEnded():
+                self.asked = {id: asked for id, asked in self.asked.items() if asked.task != event.task}
+            case _ if event.task in (MAIN, USER):
+                self._main(event)
+            case _:
+                pass
+
+    def _main(self, event: Event) -> None:
+        """Of the user's own task."""
         match event:
             case ToolStarted():
                 self._doing = one_line(event.title)
@@ -137,17 +164,11 @@ class State:
             case Retrying():
                 wait = f", again in {event.wait:.0f} s" if event.wait >= 1 else ""
                 self._doing = f"{one_line(event.reason)}{wait}"
-            case ApprovalAsked() | QuestionAsked():
-                self.asked[event.id] = event
-            case Answered():
-                self.asked.pop(event.id, None)
-            case TaskEnded():
-                self.asked = {id: asked for id, asked in self.asked.items() if asked.task != event.task}
             case SessionNamed():
                 self.name = event.name
-            case MessageAdded(message=Prompt() as prompt):
-                self._titles.setdefault(event.task, one_line(prompt.text)[:60])
-            case MessageAdded(message=Reply() as reply) if event.task == MAIN:
+            case MessageAdded(message=Prompt()):
+                self._has_talked = True
+            case MessageAdded(message=Reply() as reply):
                 self.answer = reply.text or self.answer
                 self._doing = ""
             case _:

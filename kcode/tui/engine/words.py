@@ -60,6 +60,8 @@ class Door:
     """The folder that is worked in."""
     keep: Callable[[str, str], None]
     """Writes one of the user's settings; KcodeError when that cannot be."""
+    worded: Callable[[str], str]
+    """The text of a task that kcode words itself, by its name: `init`, `review`."""
     prompt: str = ""
     """What to say first."""
     images: tuple[Image, ...] = ()

@@ -86,6 +86,8 @@ class Completions(Vertical):
         self._wanted: Wanted | None = None
         self._list = Choices()
         self.keymap = Keymap()
+        self.own: Sequence[Command] = ()
+        """The user's own commands."""
 
     def compose(self) -> Iterable[Choices]:
         yield self._list
@@ -100,7 +102,7 @@ class Completions(Vertical):
         if wanted is None:
             self._show(())
         elif wanted.kind == "command":
-            self._show([_choice(command, self.keymap) for command in offered(wanted.word)])
+            self._show([_choice(command, self.keymap) for command in offered(wanted.word, self.own)])
         else:
             self.run_worker(self._find(wanted), group="files", exclusive=True)
 

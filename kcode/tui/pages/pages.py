@@ -1,12 +1,10 @@
 """Pages: what was spent, what is sent, what changed, what can be pressed."""
 
 import asyncio
-import sys
-from collections.abc import Callable, Iterable, Sequence
-
-from textual.content import Content
+from collections.abc import Iterable, Sequence
 
 from kcode import __version__
+from kcode.memory import skills
 from kcode.messages import Change
 from kcode.processes.git import GitError, git
 from kcode.spend.money import dollars, tokens
@@ -17,7 +15,7 @@ from kcode.tui.text.diffview import change_lines
 from kcode.tui.text.flow import Line, one_row
 from kcode.tui.text.flowing import Flowing
 from kcode.tui.text.looks import LOOKS, LOOKS_CSS
-from kcode.tui.text.safe import one_line, safe
+from kcode.tui.text.safe import one_line
 
 BAR = 20
 MINUTES = 40
@@ -113,6 +111,20 @@ def help_rows(commands: Iterable[Command], keymap: Keymap) -> list[tuple[str, st
     return rows
 
 
+def show_skills(desk: Desk, _: str = "") -> None:
+    found = skills.found(desk.root)
+    rows = [
+        (one_line(skill.name), f"{one_line(skill.description)}{ASIDE}{one_line(skill.path)}")
+        for skill in found
+    ]
+    if rows:
+        desk.view("Skills", Table(rows))
+    else:
+        desk.notice(
+            f"There are no skills here: a folder each with a SKILL.md, in .kcode/skills or {skills.folder()}."
+        )
+
+
 def show_status(desk: Desk, _: str = "") -> None:
     opened, chosen = desk.state.opened, desk.state.chosen
     reading = desk.meter.reading()
@@ -132,28 +144,3 @@ def show_status(desk: Desk, _: str = "") -> None:
         ),
     ]
     desk.view("Status", Table(rows))
-
-
-def show_program(*arguments: str) -> Callable[[Desk, str], None]:
-    """What `kcode ARGUMENTS` prints, as a page."""
-    return lambda desk, _: desk.work(_show_program(desk, arguments))
-
-
-async def _show_program(desk: Desk, arguments: tuple[str, ...]) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "kcode",
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        cwd=desk.root,
-        start_new_session=True,
-    )
-    try:
-        output, _ = await asyncio.wait_for(process.communicate(), timeout=30)
-    finally:
-        if process.returncode is None:
-            process.kill()
-    desk.view(f"kcode {' '.join(arguments)}", Content(safe(output.decode(errors="replace")).strip()))

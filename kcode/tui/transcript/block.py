@@ -76,6 +76,10 @@ class Subtask(Base):
     outcome: str = ""
     """Empty while it runs."""
     total: Total = field(default_factory=Total)
+    result: str = ""
+    """What its parent hears."""
+    began: float | None = None
+    ended: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

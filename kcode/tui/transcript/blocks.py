@@ -121,7 +121,11 @@ class SubtaskBlock(BlockView):
     block: Subtask
 
     def laid_out(self, width: int) -> Sequence[Line]:
-        return shown.subtask_lines(self.block, width)
+        return shown.subtask_lines(self.block, width, self.is_unfolded, time.time())
+
+    @property
+    def is_running(self) -> bool:
+        return not self.block.outcome
 
 
 class NoticeBlock(BlockView):
@@ -163,7 +167,7 @@ def view_of(block: Block, is_unfolded: bool) -> BlockView:
         case Asked():
             return QuestionBlock(block)
         case Subtask():
-            return SubtaskBlock(block)
+            return SubtaskBlock(block, is_unfolded)
         case Notice():
             return NoticeBlock(block, is_unfolded)
         case _:

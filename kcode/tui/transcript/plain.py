@@ -34,7 +34,7 @@ def text_of(block: Block) -> str:
             answer = [f"→ {block.answer}"] if block.answer is not None else []
             return safe("\n".join([block.text, *block.choices, *answer]))
         case Subtask():
-            return one_line(f"{block.mode}: {block.title}")
+            return "\n".join(filter(None, [one_line(f"{block.mode}: {block.title}"), safe(block.result)]))
         case Notice():
             return safe("\n".join(filter(None, [block.text, block.details])))
         case _:
@@ -76,6 +76,8 @@ def can_unfold(block: Block) -> bool:
             return block.state in ENDED and bool(block.result or block.changes)
         case Notice():
             return bool(block.details)
+        case Subtask():
+            return bool(block.result)
         case _:
             return False
 

@@ -20,6 +20,8 @@ RESULT_ROWS = 4
 UNFOLDED_ROWS = 400
 """Rows of one block, unfolded; the whole is for the full screen."""
 
+WIDE = 90
+"""Columns from which there is room for a model's name."""
 STATE_LOOKS = {
     "asking": "warning",
     "running": "accent",
@@ -160,15 +162,22 @@ def asked_lines(block: Asked, width: int) -> list[Line]:
     return lines
 
 
-def subtask_lines(block: Subtask, width: int) -> list[Line]:
+def subtask_lines(block: Subtask, width: int, is_unfolded: bool, now: float) -> list[Line]:
     glyph, look = {"": ("●", "accent"), "done": ("✓", "good")}.get(block.outcome, ("✗", "error"))
     state = {"": "running", "done": ""}.get(block.outcome, block.outcome.replace("_", " "))
-    note = " · ".join(filter(None, [state, str(block.total) if block.total.requests else ""]))
-    title = one_line(f"{block.mode}: {block.title}" if block.title else block.mode)
+    took = _seconds(block.began, block.ended or now, 0).strip()
+    model = one_line(block.model).partition("/")[2] if width > WIDE else ""
+    spent = str(block.total) if block.total.requests else ""
+    note = " · ".join(filter(None, [state, model, spent, took]))
+    title = one_line(
+        f"{block.task} {block.mode}: {block.title}" if block.title else f"{block.task} {block.mode}"
+    )
     left = one_row([(title, "")], max(width - cells(note) - 4, 8))
     lines = [one_row([(f"{glyph} ", look), *left.runs, ("  ", ""), (note, "faint")], width)]
     if block.doing:
         lines += hung([one_row([(one_line(block.doing), "faint")], width - 4)], BAR)
+    if block.result and is_unfolded:
+        lines += hung(bounded(prose(safe(block.result).strip("\n"), width - 4, "faint"), width - 4), BAR, BAR)
     return lines
 
 

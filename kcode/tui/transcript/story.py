@@ -72,14 +72,16 @@ class Story:
         match event:
             case TextArrived() | ThinkingArrived() | CallArrived():
                 telling.hear(event, self._keys)
+                if event.task in self._parents and isinstance(event, TextArrived):
+                    self._subtask(event.task, doing=telling.last_line())
             case OutputArrived():
                 self._output(event)
             case MessageAdded():
                 self._message(telling, event.task, event.message, at)
             case TaskStarted():
-                self._begin(event)
+                self._begin(event, at)
             case TaskEnded():
-                self._end(telling, event)
+                self._end(telling, event, at)
             case ToolStarted():
                 self._start(telling, event, at)
             case ApprovalAsked():
@@ -98,7 +100,10 @@ class Story:
                 self._switch(telling, event)
             case Condensed() | ResultsDropped() | Uncondensed() | BudgetSet() | Noticed():
                 telling.append(_notice(event, next(self._keys)))
-            case CacheMissed() | CacheKept() | Restored() | Rewound():
+            case Rewound():
+                telling.rewind(event.prompts)
+                telling.append(_notice(event, next(self._keys)))
+            case CacheMissed() | CacheKept() | Restored():
                 telling.append(_notice(event, next(self._keys)))
             case SessionStarted() | SessionNamed() | Checkpointed():
                 pass
@@ -120,6 +125,9 @@ class Story:
 
     def _message(self, telling: Telling, task: str, message: Message, at: float | None) -> None:
         match message:
+            case Prompt(by="kcode") if task not in self._subtasks:
+                first, _, rest = message.text.partition("\n")
+                telling.append(Notice(key=next(self._keys), text=f"kcode: {first}", details=rest))
             case Prompt():
                 said = Said(key=next(self._keys), text=message.text, images=len(message.images))
                 telling.append(said)
@@ -132,7 +140,9 @@ class Story:
 
     def _result(self, task: str, result: ToolResult, at: float | None) -> None:
         place = self._calls.pop((task, result.call_id), None)
-        if place:
+        if place and isinstance(place.block, Subtask):
+            place.change(result=result.text)
+        elif place:
             place.change(
                 state=_state(result),
                 output="",
@@ -175,17 +185,28 @@ class Story:
 
     # Tasks
 
-    def _begin(self, event: TaskStarted) -> None:
-        if event.parent is None or event.task in self._subtasks:
+    def _begin(self, event: TaskStarted, at: float | None) -> None:
+        """A subtask stands where the call was that began it; one that goes on stands there again."""
+        if event.parent is None:
             return
-        parent = self._of(event.parent)
-        self._subtasks[event.task] = Telling()
-        subtask = Subtask(key=next(self._keys), task=event.task, mode=event.mode, model=event.model)
-        self._parents[event.task] = parent.append(subtask)
+        self._subtasks.setdefault(event.task, Telling())
+        subtask = Subtask(
+            key=next(self._keys),
+            task=event.task,
+            mode=event.mode,
+            model=event.model,
+            title=event.title,
+            began=at,
+        )
+        call = self._calls.get((event.parent, event.call_id))
+        place = call.become(subtask) if call else None
+        self._parents[event.task] = place or self._of(event.parent).append(subtask)
+        if call and place:
+            self._calls[event.parent, event.call_id] = place
 
-    def _end(self, telling: Telling, event: TaskEnded) -> None:
+    def _end(self, telling: Telling, event: TaskEnded, at: float | None) -> None:
         telling.forget()
-        self._subtask(event.task, outcome=event.outcome, doing="")
+        self._subtask(event.task, outcome=event.outcome, doing="", ended=at)
         if event.outcome != "done":
             tone: Tone = "warning" if event.outcome == "cancelled" else "error"
             telling.append(Notice(key=next(self._keys), text=event.text, tone=tone))
@@ -194,7 +215,7 @@ class Story:
         """A subtask is known by its first prompt."""
         subtask = self._parents[task].block if task in self._parents else None
         if isinstance(subtask, Subtask):
-            self._subtask(task, title=subtask.title or text, outcome="")
+            self._subtask(task, title=subtask.title or text.strip().split("\n")[0], outcome="")
 
     def _spend(self, event: Spent) -> None:
         subtask = self._parents[event.task].block if event.task in self._parents else None

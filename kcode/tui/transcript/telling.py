@@ -6,9 +6,12 @@ from typing import Any
 
 from kcode.events import CallArrived, TextArrived, ThinkingArrived
 from kcode.messages import Reply
-from kcode.tui.transcript.block import Block, Call, Replied, Thought
+from kcode.tui.transcript.block import Block, Call, Replied, Said, Thought
 
 Keys = Iterator[int]
+
+LAST = 300
+"""Characters in which the last line is looked for."""
 
 
 class Telling:
@@ -54,6 +57,17 @@ class Telling:
                 del self.blocks[index]
         return heard
 
+    def last_line(self) -> str:
+        """Of the words that are on their way."""
+        last = self.blocks[-1] if self.blocks else None
+        return last.text[-LAST:].strip().rpartition("\n")[2] if isinstance(last, Replied) else ""
+
+    def rewind(self, prompts: int) -> None:
+        """So many of the user's prompts, and all behind the first of them, were never said."""
+        said = [place for place, block in enumerate(self.blocks) if isinstance(block, Said)]
+        if prompts and said:
+            del self.blocks[said[max(len(said) - prompts, 0)] :]
+
     def settle(self, reply: Reply, keys: Keys) -> "Iterator[tuple[str, Place]]":
         """The reply is there: it takes the place of what was heard. The ids of its calls, and where they are."""
         heard = self.forget()
@@ -83,6 +97,14 @@ class Place:
     def block(self) -> Block | None:
         index = self.telling.index(self.key)
         return None if index is None else self.telling.blocks[index]
+
+    def become(self, block: Block) -> "Place | None":
+        """Another block in its place."""
+        index = self.telling.index(self.key)
+        if index is None:
+            return None
+        self.telling.blocks[index] = block
+        return Place(self.telling, block.key)
 
     def change(self, **changes: Any) -> None:
         """Another value with these fields changed."""

@@ -16,12 +16,15 @@ from kcode.events import Event
 from kcode.tui.text import markdown
 from kcode.tui.text.looks import LOOKS, LOOKS_CSS
 from kcode.tui.transcript.block import Block, Replied
-from kcode.tui.transcript.blocks import BlockView, ToolBlock
+from kcode.tui.transcript.blocks import BlockView, SubtaskBlock, ToolBlock
 from kcode.tui.transcript.plain import can_unfold, headed, text_of
 from kcode.tui.transcript.shelf import Manner, Shelf
 from kcode.tui.transcript.story import Story
 from kcode.tui.transcript.viewer import Viewer
 from kcode.tui.transcript.window import Window
+
+TICKING = (ToolBlock, SubtaskBlock)
+"""Blocks with a clock."""
 
 
 class Transcript(Vertical):
@@ -66,6 +69,11 @@ class Transcript(Vertical):
             if event is not None:
                 self._story.add(event, when if at else now)
         self._refill()
+
+    @property
+    def looked_into(self) -> str | None:
+        """The subtask that is shown; None: the main task."""
+        return self._subtask
 
     def look_into(self, task: str | None = None) -> None:
         """Show a subtask, or the main task again."""
@@ -165,7 +173,7 @@ class Transcript(Vertical):
         self._shelf.show(self._blocks)
         self._say_what_is_below()
         if self._clock:
-            is_running = any(isinstance(view, ToolBlock) and view.is_running for view in self._shelf.views())
+            is_running = any(isinstance(view, TICKING) and view.is_running for view in self._shelf.views())
             (self._clock.resume if is_running else self._clock.pause)()
 
     def _jump(self) -> None:
@@ -193,5 +201,5 @@ class Transcript(Vertical):
     def _tick(self) -> None:
         """Seconds of running calls."""
         for view in self._shelf.views():
-            if isinstance(view, ToolBlock) and view.is_running:
+            if isinstance(view, TICKING) and view.is_running:
                 view.again()

@@ -1,0 +1,69 @@
+"""Commands about what is said: ready-made tasks, a draft made better, something to remember, what is queued."""
+
+import asyncio
+
+from kcode.errors import BadInput
+from kcode.tui.desk import Desk
+from kcode.tui.lists.choices import Choice
+from kcode.tui.pages.program import output_of
+from kcode.tui.text.safe import one_line, safe
+
+
+def init(desk: Desk, words: str = "") -> None:
+    if (desk.root / "AGENTS.md").exists():
+        raise BadInput("AGENTS.md is there already. Say what to change in it.")
+    _say_task(desk, "init", words)
+
+
+def review(desk: Desk, words: str = "") -> None:
+    _say_task(desk, "review", words)
+
+
+def _say_task(desk: Desk, name: str, words: str) -> None:
+    text = desk.door.worded(name)
+    desk.say(f"{text}\n\nThe user adds: {words}" if words else text)
+
+
+def enhance(desk: Desk, draft: str = "") -> None:
+    """The draft, made into a clear task by a small model."""
+    draft = draft or desk.draft()
+    if not draft.strip():
+        raise BadInput("There is nothing to enhance yet: write a draft first.")
+    desk.work(_enhance(desk, draft))
+
+
+async def _enhance(desk: Desk, draft: str) -> None:
+    desk.notice("A small model looks at your draft …")
+    enhancing = await asyncio.wrap_future(desk.engine.look(lambda session: session.enhance(draft)))
+    better = await asyncio.wrap_future(desk.engine.run(enhancing))
+    if desk.draft() in ("", draft):
+        desk.write(better)
+        desk.notice("Enhanced. Alt+Z brings the draft back.")
+    else:
+        desk.notice(f"Enhanced, but you went on writing: {one_line(better)}")
+
+
+def remember(desk: Desk, text: str) -> None:
+    if not text:
+        raise BadInput("Say what to remember: # the tests need redis")
+    desk.work(_remember(desk, text))
+
+
+async def _remember(desk: Desk, text: str) -> None:
+    said = await output_of(desk, ("memory", "remember", "--", text))
+    desk.notice(f"Remembered: {safe(said).splitlines()[0] if said else text}")
+
+
+def show_queue(desk: Desk, _: str = "") -> None:
+    """What waits to be heard; one that is picked comes back, with those behind it."""
+    queued = desk.state.queued
+    if not queued:
+        desk.notice("Nothing is queued.")
+        return
+    rows = [Choice(str(place), one_line(text)) for place, text in enumerate(queued)]
+
+    def take_back(row: Choice) -> None:
+        for _ in range(len(queued) - int(row.id)):
+            desk.engine.take_back()
+
+    desk.pick("Queued", rows, take_back, "Enter takes it back, with those behind it · Esc leaves")
