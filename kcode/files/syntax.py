@@ -16,6 +16,8 @@ LONGEST_LINE = 120
 NAMED_BY = ("name", "property", "declarator", "type")
 """Fields that lead to the name of a definition: a C function's is deep in its declarator, an `impl` has a type."""
 
+NAMED_AT_ITS_END = "type_definition"
+
 
 @dataclass(frozen=True, slots=True)
 class Definition:
@@ -89,12 +91,14 @@ def _definitions(nodes: "list[Node]", source: list[str], data: bytes) -> Iterato
         while around and around[-1] <= node.start_byte:
             around.pop()
         named = _named(node)
-        first, column = (named or node).start_point
+        start = node if named is None or node.type == NAMED_AT_ITS_END else named
+        first, column = start.start_point
         if first == latest:
             continue
         latest = first
         name = _text(named, data).lstrip("#") if named else ""
-        head = _head(node, source[first], (named or node).start_byte - column, data)
+        head = _head(node, source[first], start.start_byte - column, data)
+        head += "" if name in head else f" … {name}"
         yield Definition(name, first + 1, node.end_point[0] + 1, len(around), head)
         around.append(node.end_byte)
 
@@ -112,7 +116,7 @@ def _named(node: "Node") -> "Node | None":
     """The node that is the name of a definition."""
     while below := next(filter(None, map(node.child_by_field_name, NAMED_BY)), None) or _inner(node):
         node = below
-    return node if not node.child_count else None
+    return node if not node.child_count or node.type == "operator_name" else None
 
 
 def _inner(node: "Node") -> "Node | None":

@@ -343,15 +343,24 @@ def test_a_head_on_several_lines_is_told_on_one() -> None:
     assert found.definitions[1].text == 'async def checkout(self, store: Store | None = None) -> "Receipt":'
 
 
+def test_a_struct_is_known_by_the_name_at_its_end_and_an_operator_by_its_sign() -> None:
+    found = tags("a.c", "typedef struct {\n  int a;\n} ticket_t;\n")
+    assert found is not None
+    assert [(d.name, d.first, d.last, d.text) for d in found.definitions] == [
+        ("ticket_t", 1, 3, "typedef struct { … ticket_t")
+    ]
+    assert places("a.cpp", "bool A::operator==(const A &b) const {\n}\n") == "operator==@1"
+
+
 HOSTILE = {
-    "nested brackets": "(" * 200_000,
-    "nested blocks": "{" * 100_000 + "}" * 100_000,
-    "one long line": "a=1;" * 90_000,
+    "nested brackets": "(" * 50_000,
+    "nested blocks": "{" * 20_000 + "}" * 20_000,
+    "one long line": "a=1;" * 30_000,
     "half a file": "class A { void f(",
     "no code at all": "\x01\x02\ufffe\U0010ffff" * 1000,
-    "strange letters": "ä€😀 = ü(ß) \u202e\n" * 2000,
-    "quotes": "\"'`" * 20_000,
-    "here documents": "<<A <<B <<<C <<-'D'\n" * 2000,
+    "strange letters": "ä€😀 = ü(ß) \u202e\n" * 500,
+    "quotes": "\"'`" * 5_000,
+    "here documents": "<<A <<B <<<C <<-'D'\n" * 500,
 }
 
 
@@ -360,4 +369,4 @@ def test_hostile_text_ends_no_parser_and_takes_no_long_time(suffix: str) -> None
     for content in HOSTILE.values():
         began = time.process_time()
         tags(f"a{suffix}", content)
-        assert time.process_time() - began < 6
+        assert time.process_time() - began < 3
