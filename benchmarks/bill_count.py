@@ -44,14 +44,19 @@ class Bill:
 
 def billed(received: Sequence[Received], replies: Sequence[Json], sheet: str, encode: Encode) -> Bill:
     """The bill of requests that came one after the other, each within the cache's lifetime, and their replies."""
+    return billed_blocks([r.prefix_blocks for r in received], list(map(said, replies)), sheet, encode)
+
+
+def billed_blocks(
+    asked: Sequence[Sequence[Block]], written: Sequence[str], sheet: str, encode: Encode
+) -> Bill:
     kind: CacheKind = "explicit" if sheet == "sonnet" else "automatic"
     cache = Cache(CacheRules(), Clock())
     usages = []
-    for request, reply in zip(received, replies, strict=True):
-        blocks = [counted(block, encode) for block in request.prefix_blocks]
-        found = cache.read(kind, (request.model,), blocks)
+    for blocks, text in zip(asked, written, strict=True):
+        found = cache.read(kind, ("one",), [counted(block, encode) for block in blocks])
         cache.write(found)
-        usages.append(found.usage.model_copy(update={"output": len(encode(said(reply)))}))
+        usages.append(found.usage.model_copy(update={"output": len(encode(text))}))
     money = float(sum(exact(usage, SHEETS[sheet]) for usage in usages) / 1_000_000)
     return Bill(len(usages), total(usages), usages[0].input, usages[-1].input, money)
 
