@@ -139,7 +139,8 @@ class Attempt:
         self.row, granted = self.ledger.reserve(entry, self.request.limits, least)
         self.max_tokens = self._wanted()
         if self.facts.price and granted is not None and granted != entry.upper_bound:
-            fits = output_within(self.facts.price, most_tokens(self.request), granted)
+            is_long = self.life == "1h"
+            fits = output_within(self.facts.price, most_tokens(self.request), granted, stores_1h=is_long)
             self.max_tokens = self._wanted() if fits is None else min(fits, self._wanted())
             words = (
                 f"The budget has room for a reply of {self.max_tokens:,} tokens, not of {self._wanted():,}."
@@ -188,6 +189,7 @@ class Attempt:
             state,
             provider_micro_dollars=self.reported,
             first_token=self.first_token,
+            at_most=self._at_most() if state == "estimated" else None,
         )
         self.charged = money if self.reported is None else self.reported
         spend = Spend(usage=usage, micro_dollars=self.charged, state=state)
@@ -224,15 +226,28 @@ class Attempt:
     def _guess(self) -> Usage:
         """For a stream without its usage: what was heard, and the input as it was announced, or as it is known of the
         request before: that much is most likely cached; the rest is stored, where marks ask for it."""
-        output = max(self.heard.characters // BYTES_PER_TOKEN, self.usage.output if self.usage else 0)
         if self.usage is not None:
-            return self.usage.model_copy(update={"output": output})
-        size = estimated_tokens(self.request)
+            return self.usage.model_copy(update={"output": self._output()})
+        size, output = estimated_tokens(self.request), self._output()
         cached = min(self.known_input, size) if self.facts.cache != "none" else 0
         if self.facts.cache == "explicit":
             name = "stored_1h" if self.life == "1h" else "stored"
             return Usage(**{name: size - cached}, cached=cached, output=output)
         return Usage(fresh=size - cached, cached=cached, output=output)
+
+    def _output(self) -> int:
+        """Tokens that were heard; each part begins a token of its own."""
+        heard = self.heard
+        parts = bool(heard.text) + bool(heard.thinking) + len(heard.calls)
+        return max(heard.characters // BYTES_PER_TOKEN + parts, self.usage.output if self.usage else 0)
+
+    def _at_most(self) -> int | None:
+        """What a request that was cut may have cost: as far as was heard, without the help of any cache."""
+        price = self.facts.price
+        if price is None or self.usage is not None:
+            return self._cost(self._guess())
+        size = estimated_tokens(self.request) + len(self.request.messages) + len(self.request.tools) + 2
+        return upper_bound(price, size, self._output(), stores_1h=self.life == "1h")
 
     def _cost(self, usage: Usage) -> int | None:
         """By our own arithmetic; what the provider reports is kept beside it, and wins."""

@@ -59,7 +59,8 @@ CREATE INDEX requests_by_repository ON requests (repository);
 CREATE INDEX requests_by_time ON requests (started);
 CREATE INDEX requests_reserved ON requests (id) WHERE state = 'reserved';
 """
-"""Money in micro-dollars, times in seconds since 1970. `charged` is what a request cost: the provider's own
+"""Money in micro-dollars, times in seconds since 1970. `upper_bound`: the most that it may come to, while it is under
+way or when it was cut. `charged` is what a request cost: the provider's own
 word wins over our arithmetic, and NULL is unknown."""
 CHANGES = {
     1: """
@@ -67,6 +68,7 @@ ALTER TABLE requests ADD COLUMN repository TEXT NOT NULL DEFAULT '';
 ALTER TABLE requests ADD COLUMN purse TEXT NOT NULL DEFAULT '';
 ALTER TABLE requests ADD COLUMN reads TEXT;
 UPDATE requests SET repository = root, purse = session;
+UPDATE requests SET upper_bound = NULL WHERE state != 'reserved';
 CREATE INDEX requests_by_purse ON requests (purse);
 CREATE INDEX requests_by_repository ON requests (repository);
 """

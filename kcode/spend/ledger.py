@@ -42,11 +42,13 @@ VALUES (:id, :parent, :session, :task, :parent_task, :mode, :model, :provider, :
 SETTLE = """
 UPDATE requests SET state = :state, fresh = :fresh, cached = :cached, stored = :stored,
     stored_1h = :stored_1h, output = :output, reasoning = :reasoning, micro_dollars = :micro_dollars,
-    provider_micro_dollars = :provider_micro_dollars, first_token = :first_token, ended = :ended
+    provider_micro_dollars = :provider_micro_dollars, first_token = :first_token, ended = :ended,
+    upper_bound = CASE :state WHEN 'estimated' THEN :at_most ELSE upper_bound END
 WHERE id = :id
 """
 USED = """
-SELECT coalesce(sum(CASE state WHEN 'reserved' THEN upper_bound ELSE charged END), 0),
+SELECT coalesce(sum(CASE state WHEN 'reserved' THEN upper_bound
+        WHEN 'estimated' THEN max(coalesce(charged, 0), coalesce(upper_bound, 0)) ELSE charged END), 0),
     coalesce(sum(CASE state WHEN 'reserved' THEN upper_bound END), 0)
 FROM requests WHERE {}
 """
@@ -147,8 +149,12 @@ class Ledger:
         provider_micro_dollars: int | None = None,
         first_token: float | None = None,
         ended: float | None = None,
+        at_most: int | None = None,
     ) -> None:
-        """What the request cost in the end. May come again: usage that arrives late replaces an estimate."""
+        """What the request cost in the end. May come again: usage that arrives late replaces an estimate.
+
+        `at_most`: of an estimate, what it may have cost, in micro-dollars: so much of a budget is gone.
+        """
         values = usage.model_dump() | {
             "id": id,
             "state": state,
@@ -156,13 +162,15 @@ class Ledger:
             "provider_micro_dollars": provider_micro_dollars,
             "first_token": first_token,
             "ended": time.time() if ended is None else ended,
+            "at_most": at_most,
         }
         with self._writing():
             if self._connection.execute(SETTLE, values).rowcount != 1:
                 raise KeyError(f"no request {id} in the ledger")
 
     def used(self, session: str) -> int:
-        """Micro-dollars of a session's budget that are gone: what was spent, and the most that is under way."""
+        """Micro-dollars of a session's budget that are gone: what was spent, what cut requests may have cost, and the
+        most that is under way."""
         return self.used_of("session", purse=session)
 
     def used_of(
