@@ -5,6 +5,7 @@ A file is looked at (mtime, size, inode) each time, read when that has changed, 
 
 import asyncio
 import contextlib
+import os
 import stat
 import time
 from collections.abc import Collection, Iterable, Mapping
@@ -86,7 +87,7 @@ def _look(root: Path, names: Iterable[str], cache: Cache, is_part: bool) -> _Loo
     now: dict[str, Seen] = {}
     changed: list[Seen] = []
     for name in names:
-        if len(now) < MOST and is_code(name) and (stamp := _stamp(root / name)) is not None:
+        if len(now) < MOST and is_code(name) and (stamp := _stamp(f"{root}/{name}")) is not None:
             known = before.get(name)
             if known is None or known.stamp != stamp:
                 known = Seen(name, stamp, key_of(name, data_of(root / name)))
@@ -101,10 +102,10 @@ def _look(root: Path, names: Iterable[str], cache: Cache, is_part: bool) -> _Loo
     return _Looked(now, tags, list(wanted.values()))
 
 
-def _stamp(path: Path) -> str | None:
+def _stamp(path: str) -> str | None:
     """None for what is no regular file. Of a file that was written just now, one that no other has."""
     try:
-        info = path.lstat()
+        info = os.lstat(path)
     except OSError:
         return None
     if not stat.S_ISREG(info.st_mode):

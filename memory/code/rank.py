@@ -190,7 +190,11 @@ def _score(
     flow: Mapping[tuple[str, str], float],
     rarity: Mapping[str, float],
 ) -> float:
-    own, around = parts(definition.name), parts(file)
-    matches = sum(weight * ((word in own) + IN_PATH * (word in around)) for word, weight in rarity.items())
+    matches = UNUSED
+    if rarity:
+        own, around = parts(definition.name), parts(file)
+        matches += sum(
+            weight * ((word in own) + IN_PATH * (word in around)) for word, weight in rarity.items()
+        )
     visited = flow.get((file, definition.name), 0.0)
-    return visited + rank * (matches + UNUSED) / (1 + definition.depth)
+    return visited + rank * matches / (1 + definition.depth)

@@ -7,6 +7,8 @@ from kcode.memory.block import tokens_of
 from kcode.memory.code.cache import Cache
 from kcode.memory.code.standing import standing_map
 from kcode.memory.project import Project
+from kcode.messages import ToolResult
+from tests.playing import call, playing, say, scenario
 
 Write = Callable[[str, str], Path]
 LONG = 60.0
@@ -64,3 +66,19 @@ def test_a_broken_repository_has_no_map(root: Path) -> None:
     subprocess.run(["git", "init", "-q"], cwd=root, check=True)
     (root / ".git" / "HEAD").write_text("nonsense")
     assert standing_map(root, 100, within=LONG) == ""
+
+
+async def test_models_get_the_map_from_the_first_request_on_and_ask_for_more(repository: Path) -> None:
+    standing_map(repository, 300, within=LONG)
+    asks = scenario(call("outline", symbol="Cart"), say("Seen."), say("Done."))
+    for _ in range(20):  # a machine that is busy elsewhere may not have it in time
+        with playing(asks, repository, set=("memory.map_tokens=300",)) as play:
+            await play.session.prompt("go")
+            await play.session.prompt("go on")
+            projects = {b'<map from=\\"outline\\">' in request.raw for request in play.provider.requests}
+            results = [message.text for message in play.messages if isinstance(message, ToolResult)]
+        assert len(projects) == 1  # the same in all of them
+        assert "class Cart" in results[0]
+        if projects == {True}:
+            return
+    raise AssertionError("there never was a map")
