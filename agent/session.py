@@ -5,16 +5,17 @@ import json
 import logging
 import secrets
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from kcode import __version__
 from kcode.agent import enhance, handover, loop, prompt, room
+from kcode.agent.equipment import Equipment, Place
 from kcode.agent.permissions import Permissions
 from kcode.agent.rewind import Rewind
 from kcode.agent.task import Task
-from kcode.agent.tree import Equipment, Place, Tree
+from kcode.agent.tree import Tree
 from kcode.errors import BadInput, ToolError
 from kcode.events import (
     MAIN,
@@ -35,11 +36,13 @@ from kcode.memory import writing
 from kcode.messages import Change, Image, Prompt, ToolCall, ToolResult
 from kcode.modes.choice import Models
 from kcode.modes.mode import Mode, mode_named
+from kcode.settings import PermissionMode
 from kcode.tools.tool import Assignment, Output
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+WITHOUT = "Yes, without a sandbox"
 LITTLE = 4
 """Messages that are not worth a summary."""
 
@@ -81,7 +84,7 @@ class Session:
         self._overheard: list[str] = []
         self.past = tuple(past)
         place = Place(id, root, overflow, tuple(also))
-        self.tree = Tree(place, equipment, prompt.system_prompt(), self._hear, self._company)
+        self.tree = Tree(place, equipment, self._hear, self._company)
         for event in self.past:
             self.tree.recall(event)
         self.task = self.tree.begin()
@@ -167,7 +170,8 @@ class Session:
         )
         output = Output(text=loop.NOT_FINISHED, ok=False)
         try:
-            output = await self._run(tool.run(self.task.workspace, call_id))
+            theirs = replace(self.task.workspace, is_approved=True)
+            output = await self._run(tool.run(theirs, call_id))
         except ToolError as error:
             output = Output(text=str(error), ok=False)
         finally:
@@ -222,6 +226,28 @@ class Session:
         made = await asyncio.to_thread(writing.remember, self.root, text)
         self._overheard.append(f"The user wrote into {made.path}: {' '.join(text.split())}")
         return made
+
+    async def permit(self, mode: PermissionMode) -> str:
+        """Another permission mode. `auto` where there is no sandbox asks first, and stays as it was on a no. What holds
+        then, as `ask` or `auto (bubblewrap, no network)`."""
+        permissions, before = self.permissions, self.permissions.mode
+        permissions.mode, permissions.yolo = mode, False
+        if why := await asyncio.to_thread(permissions.unconfined, self.root):
+            permissions.mode = before
+            if await self._goes_without(why):
+                permissions.mode, permissions.goes_without = mode, True
+        sandbox = permissions.sandbox(self.root)
+        return f"{permissions.mode} ({sandbox.title})" if sandbox else permissions.mode
+
+    async def _goes_without(self, why: str) -> bool:
+        question = f"Commands would run without asking, and without a sandbox: {why} Do it all the same?"
+        try:
+            answer = await self._equipment.approvals.question(
+                question, (WITHOUT, "No"), MAIN, self.task.tell, by="kcode"
+            )
+        except ToolError:  # nobody is there
+            return False
+        return answer == WITHOUT
 
     def rename(self, name: str) -> None:
         """What lists call the session."""

@@ -1,78 +1,26 @@
 """The tasks of a session: the user's, and those that models have delegated, each an asyncio task of its own."""
 
 import asyncio
-import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from kcode import settings
-from kcode.agent import loop, prompt, rewind
-from kcode.agent.approvals import Approvals
+from kcode.agent import loop
+from kcode.agent.assigned import first_words
+from kcode.agent.equipment import Equipment, Place, new_task
+from kcode.agent.pulse import Pulse, upwards
 from kcode.agent.report import Report
+from kcode.agent.rooms import Rooms
 from kcode.agent.task import Conversation, Task
-from kcode.agent.worktrees import Conflict, Worktree, Worktrees
+from kcode.agent.worktrees import Worktree
 from kcode.errors import BadInput, KcodeError, NeedsApproval, ToolError
-from kcode.events import (
-    MAIN,
-    ApprovalAsked,
-    CallArrived,
-    Event,
-    Listener,
-    MessageAdded,
-    Noticed,
-    OutputArrived,
-    QuestionAsked,
-    TaskStarted,
-    TextArrived,
-    ThinkingArrived,
-)
-from kcode.llm.client import Client
-from kcode.memory.checkpoints import Checkpoints
-from kcode.memory.project import Project
-from kcode.messages import Change, Prompt, Todo, ToolResult
-from kcode.modes.choice import Models
+from kcode.events import MAIN, Event, Listener, MessageAdded, Noticed, TaskStarted
+from kcode.messages import Change, Todo, ToolResult
 from kcode.modes.mode import Mode, mode_named
-from kcode.processes.git import GitError
-from kcode.processes.jobs import Jobs
-from kcode.processes.sandbox import Surroundings
 from kcode.tools.delegate import first_line
-from kcode.tools.read import Read
-from kcode.tools.tool import Assignment, Others, Output, Toolbox, Workspace
-
-
-@dataclass(frozen=True, slots=True)
-class Equipment:
-    """What a session works with; made once by the front end's door."""
-
-    client: Client
-    tools: Toolbox
-    modes: dict[str, Mode]
-    models: Models
-    approvals: Approvals
-    delegation: settings.Delegation
-    worktrees: Worktrees
-    project: Project
-    around: Callable[[Path], Surroundings]
-    """What a command that works in a folder is started in now."""
-    checkpoints: Checkpoints
-    turns: int | None
-    output_tokens: int
-    command_limit: float
-    command_silence: float
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where tasks work."""
-
-    session: str
-    root: Path
-    overflow: Path
-    also: tuple[Path, ...]
+from kcode.tools.tool import Assignment, Others, Output
 
 
 class Tree:
@@ -80,13 +28,11 @@ class Tree:
         self,
         place: Place,
         equipment: Equipment,
-        system: str,
         hear: Listener,
         others: Callable[[Task], Others],
     ) -> None:
         self._place = place
         self._equipment = equipment
-        self._system = system
         self._tell_all = hear
         self._others = others
         self.tasks: dict[str, Task] = {}
@@ -98,15 +44,9 @@ class Tree:
         """Call -> the task that it began."""
         self._running: dict[str, asyncio.Task[str]] = {}
         self._slots: dict[str, asyncio.Semaphore] = {}
-        self._heard_at: dict[str, float] = {}
-        self._is_asking: dict[str, bool] = defaultdict(bool)
-        self._warm: dict[str, asyncio.Event] = {}
-        """Model -> whether the prefix that all tasks share is in its cache."""
-        self._writers = Counter[Path]()
-        """Folder -> how many tasks write there, or are about to."""
-        self._alone: dict[Path, asyncio.Lock] = defaultdict(asyncio.Lock)
-        """Folder -> held by the one that writes there, where there can be no worktrees."""
-        self._merging = asyncio.Lock()
+        limits = equipment.delegation
+        self._pulse = Pulse(limits.silence)
+        self._rooms = Rooms(place.session, limits.worktrees, equipment.worktrees, self._notice)
 
     def begin(self) -> Task:
         """The user's task."""
@@ -136,6 +76,7 @@ class Tree:
     async def close(self) -> None:
         for task in self.tasks.values():
             await task.workspace.jobs.close()
+        await self._rooms.close()
 
     async def delegate(self, parent: Task, assignment: Assignment, call_id: str) -> Output:
         """Work on it to its end, and report. ToolError when it cannot begin."""
@@ -144,54 +85,17 @@ class Tree:
             id, folder = self._id(parent, assignment), parent.workspace.root
             mode = self._mode(assignment)
             if mode.groups & {"edit", "command"}:
-                worktree = await self._room_to_write(id, assignment, folder, stack)
+                title = first_line(assignment.message)
+                worktree = await self._rooms.to_write(id, title, folder, stack)
             else:
                 worktree = None
             child = self._child(id, parent, assignment, call_id, worktree)
-            child.inbox.append(await self._first_words(child, assignment))
+            child.inbox.append(await first_words(child, assignment, self.reports.values()))
             await self._run(child)
             report = self.reports[id]
-            merged = await self._merged(worktree, report) if worktree else ""
+            merged = await self._rooms.merge(worktree, child, report) if worktree else ""
         text = f"{report.text()}\n{merged}".rstrip()
         return Output(text=text, ok=report.outcome == "done", changes=() if worktree else _touched(report))
-
-    # Where it works
-
-    async def _room_to_write(
-        self, id: str, assignment: Assignment, folder: Path, stack: AsyncExitStack
-    ) -> Worktree | None:
-        """A worktree when another task writes beside this one; None: the folder itself, alone if need be."""
-        wish, worktrees = self._equipment.delegation.worktrees, self._equipment.worktrees
-        if kept := worktrees.kept(self._place.session, id):
-            return kept
-        self._writers[folder] += 1
-        stack.callback(self._writers.subtract, [folder])
-        await asyncio.sleep(0)  # those that were called in the same reply have said so, too
-        if wish == "never" or (wish == "auto" and self._writers[folder] == 1):
-            return None
-        try:
-            return await worktrees.make(self._place.session, id, folder, first_line(assignment.message))
-        except GitError as error:
-            why = str(error).strip().splitlines()[-1]
-            self._notice(f"Task {id} has no worktree of its own ({why}): one task after another writes here.")
-        await stack.enter_async_context(self._alone[folder])
-        return None
-
-    async def _merged(self, worktree: Worktree, report: Report) -> str:
-        """A finished task's files come into the folder it was taken from; else they stay where they are."""
-        if report.outcome != "done":
-            return f"Its files are kept, not merged, in {worktree.folder} (branch {worktree.branch})."
-        async with self._merging, rewind.around(self.tasks[report.task]):
-            try:
-                changed = await self._equipment.worktrees.merge(worktree)
-            except Conflict as conflict:
-                return (
-                    f"NOT merged, conflicts: {', '.join(conflict.files)}. They stand with markers in its worktree: "
-                    f'delegate again with resume="{report.task}" to have them resolved, which merges.'
-                )
-            except GitError as error:
-                return f"NOT merged: {error}. Its files are in {worktree.folder} (branch {worktree.branch})."
-        return "Merged." if changed else ""
 
     # Who it is
 
@@ -254,80 +158,21 @@ class Tree:
             task.tell(MessageAdded(task=task.id, message=result))
 
     def _task(self, id: str, parent: Task | None, said: Conversation, folder: Path) -> Task:
-        equipment = self._equipment
-        task = Task(
-            id=id,
-            session=self._place.session,
-            conversation=said,
-            client=equipment.client,
-            tools=equipment.tools,
-            workspace=self._workspace(id, folder),
-            approvals=equipment.approvals,
-            models=equipment.models,
-            mode_named=lambda name: mode_named(equipment.modes, name),
-            mode_text=lambda mode: prompt.mode_text(
-                mode, equipment.modes.values(), equipment.project.of_mode(mode.name)
-            ),
-            system=self._system,
-            hear=self._hear,
-            turns=equipment.turns,
-            output_tokens=equipment.output_tokens,
-            checkpoints=equipment.checkpoints,
-            unfinished=self.unfinished,
-            near=lambda path: equipment.project.near(path, folder),
-            parent=parent,
-        )
+        place = replace(self._place, root=folder)
+        task = new_task(id, said, self._equipment, place, self._hear, self.unfinished, parent)
         task.workspace = replace(task.workspace, others=self._others(task))
         self.tasks[id] = task
         return task
-
-    def _workspace(self, id: str, folder: Path) -> Workspace:
-        equipment = self._equipment
-
-        async def ask_user(question: str, choices: tuple[str, ...]) -> str:
-            return await equipment.approvals.question(question, choices, id, self._hear)
-
-        def show_output(call_id: str, text: str) -> None:
-            self._hear(OutputArrived(task=id, call_id=call_id, text=text))
-
-        return Workspace(
-            root=folder,
-            also=self._place.also,
-            overflow=self._place.overflow,
-            ask_user=ask_user,
-            show_output=show_output,
-            jobs=Jobs(),
-            command_limit=equipment.command_limit,
-            command_silence=equipment.command_silence,
-            around=lambda: equipment.around(folder),
-            hides=lambda tool, path: equipment.approvals.permissions.hides(tool, path, folder),
-        )
-
-    # What it is told
-
-    async def _first_words(self, child: Task, assignment: Assignment) -> Prompt:
-        """The message, the files named, and what the tasks before it have come to."""
-        parts = [assignment.message.strip()]
-        if assignment.expected:
-            parts.append(f"Your last message must hold: {assignment.expected}")
-        parts += [await _shown(child, name) for name in assignment.files]
-        done = [report.line() for id, report in self.reports.items() if report.outcome and id != child.id]
-        moved = prompt.place(child.workspace.root) if child.conversation.mode_told else ""
-        notes = [moved, prompt.today(), prompt.open_todos(child.conversation.todos)]
-        notes += ["Other tasks of this session:", *done] if done else []
-        text = "\n\n".join(parts)
-        return Prompt(text=text, notes="\n".join(note for note in notes if note), by="kcode")
 
     # Its life
 
     async def _run(self, child: Task) -> None:
         """To its end; what went wrong is in its report. NeedsApproval where nobody can give it."""
-        await self._when_warm(child.conversation.model)
+        await self._pulse.when_warm(child.conversation.model)
         work = asyncio.ensure_future(loop.run(child))
         self._running[child.id] = work
-        self._heard_at[child.id] = time.monotonic()
         try:
-            while not (await asyncio.wait({work}, timeout=self._patience(child)))[0]:
+            while not (await asyncio.wait({work}, timeout=self._pulse.patience(child.id)))[0]:
                 self._mind_silence(child)
             work.result()
         except asyncio.CancelledError:
@@ -341,28 +186,11 @@ class Tree:
             pass  # TaskEnded has told it
         finally:
             del self._running[child.id]
-            self._warmed(child.conversation.model)
+            self._pulse.warmed(child.conversation.model)
             await child.workspace.jobs.close()
 
-    async def _when_warm(self, model: str) -> None:
-        """The first one's request writes the shared prefix into the provider's cache; the others wait for its first
-        token, and read it."""
-        if model in self._warm:
-            await self._warm[model].wait()
-        else:
-            self._warm[model] = asyncio.Event()
-
-    def _warmed(self, model: str) -> None:
-        self._warm.setdefault(model, asyncio.Event()).set()
-
-    def _patience(self, child: Task) -> float:
-        silent = time.monotonic() - self._heard_at[child.id]
-        limit = self._equipment.delegation.silence
-        return max(limit - silent % limit, 0.05)
-
     def _mind_silence(self, child: Task) -> None:
-        silent = time.monotonic() - self._heard_at[child.id]
-        if silent >= self._equipment.delegation.silence and not self._is_asking[child.id]:
+        if silent := self._pulse.silence(child.id):
             title = self.reports[child.id].title
             self._notice(
                 f"Task {child.id} ({title}) is silent for {silent:.0f} s now. It can be stopped by itself."
@@ -372,7 +200,7 @@ class Tree:
 
     def _hear(self, event: Event) -> None:
         self._follow(event)
-        self._note_life(event)
+        self._pulse(event)
         self._tell_all(event)
 
     def _follow(self, event: Event) -> None:
@@ -380,44 +208,14 @@ class Tree:
         if isinstance(event, TaskStarted) and event.parent is not None:
             self._begun_by[event.call_id] = event.task
             self.reports.setdefault(event.task, Report(event.task))
-        for id in _upwards(event.task):
+        for id in upwards(event.task):
             if id in self.reports:
                 self.reports[id](event)
-
-    def _note_life(self, event: Event) -> None:
-        for id in _upwards(event.task):
-            self._heard_at[id] = time.monotonic()
-            self._is_asking[id] = isinstance(event, ApprovalAsked | QuestionAsked)
-        match event:
-            case TextArrived() | ThinkingArrived() | CallArrived():
-                if event.task in self.tasks:
-                    self._warmed(self.tasks[event.task].conversation.model)
-            case _:
-                pass
 
     def _notice(self, text: str) -> None:
         self._tell_all(Noticed(task=MAIN, text=text))
 
 
-def _upwards(id: str) -> Iterable[str]:
-    """`1.2` and `1` of `1.2`."""
-    parts = id.split(".")
-    return (".".join(parts[:count]) for count in range(len(parts), 0, -1))
-
-
 def _touched(report: Report) -> tuple[Change, ...]:
     """Which files, without the lines, which were counted where they were changed."""
     return tuple(c.model_copy(update={"diff": "", "added": 0, "removed": 0}) for c in report.changes)
-
-
-async def _shown(child: Task, name: str) -> str:
-    """A file's text as the child would read it, which counts as read."""
-    arguments: dict[str, Any] = {"path": name}
-    try:
-        tool = Read.model_validate(arguments)
-        if child.approvals.permissions.decide(tool, child.workspace).verdict != "allow":
-            return f"{name}: not shown, read it if you need it."
-        text = (await tool.run(child.workspace, f"shown-{name}")).text
-    except (ToolError, ValueError) as error:
-        return f"{name}: {error}"
-    return f'<file path="{name}">\n{text}\n</file>'

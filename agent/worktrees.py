@@ -151,6 +151,20 @@ class Worktrees:
         top = Path(worktree.top)
         return tuple(path for path, _ in await _changed(top, f"{worktree.base}^{{tree}}", await _tree(top)))
 
+    async def tidy(self, session: str) -> None:
+        """Remove those of a session in which nothing was changed."""
+        for worktree in self.all():
+            if worktree.session == session:
+                with suppress(GitError):
+                    await self.drop_if_same(worktree)
+
+    async def drop_if_same(self, worktree: Worktree) -> bool:
+        """Remove it when nothing was changed in it; whether that is so."""
+        if await self.changes(worktree):
+            return False
+        await self.remove(worktree)
+        return True
+
     async def remove(self, worktree: Worktree) -> None:
         """The worktree and its branch. The folder is moved away at once and deleted meanwhile."""
         trash = self._home / f"trash-{secrets.token_hex(4)}"
@@ -225,6 +239,8 @@ async def _added(worktree: Worktree) -> None:
             )
         except GitError:
             if not left:
+                with suppress(GitError):
+                    await git(Path(worktree.source), "update-ref", "-d", f"refs/heads/{worktree.branch}")
                 raise
             await asyncio.sleep(0.2)
         else:

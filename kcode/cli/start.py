@@ -13,10 +13,10 @@ from pathlib import Path
 
 from kcode import paths, settings, trust
 from kcode.agent.approvals import Approvals
+from kcode.agent.equipment import Equipment
 from kcode.agent.permissions import Permissions
 from kcode.agent.session import Session
 from kcode.agent.task import Conversation
-from kcode.agent.tree import Equipment
 from kcode.agent.worktrees import Worktrees
 from kcode.cli import bug
 from kcode.cli.options import RunOptions
@@ -229,16 +229,16 @@ def _must_be_confined(permissions: Permissions, root: Path, someone_answers: boo
 
 def surroundings_for(
     chosen: Settings, permissions: Permissions, overflow: Path
-) -> Callable[[Path], Surroundings]:
+) -> Callable[[Path, bool], Surroundings]:
     """What a command that works in a folder is started in, as the permissions stand then."""
     named = [key or "" for one in chosen.providers.values() for key in (one.key, *one.keys)]
     keys = tuple(key.removeprefix("env:") for key in named if key.startswith("env:"))
 
-    def around(root: Path) -> Surroundings:
+    def around(root: Path, is_approved: bool) -> Surroundings:
         return Surroundings(
             keep=chosen.environment.keep,
             drop=(*chosen.environment.drop, *keys),
-            sandbox=permissions.sandbox(root, overflow / "tmp"),
+            sandbox=permissions.sandbox(root, overflow / "tmp", is_approved=is_approved),
             shown=(overflow,),
         )
 
