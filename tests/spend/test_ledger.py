@@ -323,6 +323,36 @@ while True:
     ledger.close()
 
 
+@pytest.mark.slow
+def test_eight_processes_with_fifty_requests_on_one_purse_do_not_overshoot_though_some_are_killed(
+    path: Path,
+) -> None:
+    script = """
+import os, random
+entry = entry.model_copy(update={"session": str(os.getpid()), "purse": "p"})
+for _ in range(50):
+    try:
+        id, granted = ledger.reserve(entry, held_to(150_000), least=100)
+    except OverBudget:
+        continue
+    tell(id)
+    ledger.settle(id, Usage(), random.randint(0, granted))
+"""
+    processes = [writer(path, script) for _ in range(8)]
+    for victim in processes[:3]:
+        said(victim)
+        victim.send_signal(signal.SIGKILL)
+    for process in processes:
+        process.communicate()
+    ledger = Ledger(path)
+    rows = ledger.rows()
+    assert {row.state for row in rows} <= {"settled", "estimated"}, "nothing is under way any more"
+    assert len({row.session for row in rows}) > 3
+    assert sum(row.charged or 0 for row in rows) <= ledger.used("p") <= 150_000
+    assert all(process.returncode == 0 for process in processes[3:])
+    ledger.close()
+
+
 def test_a_killed_writer_leaves_its_row_which_counts_with_its_upper_bound(path: Path) -> None:
     process = writer(path, "tell(ledger.reserve(entry).id); import time; time.sleep(60)")
     id = said(process)
