@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from kcode.agent.permissions import Permissions
+from kcode.agent.permissions import Decision, Permissions
 from kcode.errors import NeedsApproval, ToolError
 from kcode.events import Answered, ApprovalAsked, CommandPart, Listener, QuestionAsked
 from kcode.files.diff import hunks_of
@@ -28,15 +28,16 @@ class Approvals:
     _pending: dict[str, asyncio.Future[Answered]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    async def check(self, tool: Tool, call_id: str, task: str, workspace: Workspace, tell: Listener) -> None:
-        """Returns when the call may run. ToolError, for the model, when it may not; NeedsApproval when nobody can
-        be asked. What was approved is exactly what was shown: a file that changed meanwhile is shown again."""
+    async def check(self, tool: Tool, call_id: str, task: str, workspace: Workspace, tell: Listener) -> bool:
+        """Returns when the call may run: whether the user has said so. ToolError, for the model, when it may not;
+        NeedsApproval when nobody can be asked. What was approved is exactly what was shown: a file that changed
+        meanwhile is shown again, and what was denied meanwhile is denied."""
         decision = self.permissions.decide(tool, workspace)
         if decision.verdict == "deny":
             raise ToolError(decision.reason)
         reason = decision.reason
         while decision.verdict == "ask":
-            preview = await tool.preview(workspace)
+            preview, place = await tool.preview(workspace), workspace.judged.get(tool.target())
             if not self.someone_answers:
                 raise NeedsApproval(needed(tool, reason))
             asked = self._asked(tool, call_id, task, workspace, preview, reason)
@@ -45,10 +46,20 @@ class Approvals:
                 raise ToolError(
                     f"The user declined this call.{f' They say: {answer.words}' if answer.words else ''}"
                 )
-            if await tool.preview(workspace) == preview:
+            decision = self._again(tool, workspace)
+            is_as_shown = workspace.judged.get(tool.target()) == place
+            if is_as_shown and await tool.preview(workspace) == preview:
                 self._heed(tool, answer, workspace)
-                return
+                return True
             reason = CHANGED
+        return False
+
+    def _again(self, tool: Tool, workspace: Workspace) -> Decision:
+        """The decision as things stand after the answer: the mode may have changed meanwhile. ToolError on a deny."""
+        decision = self.permissions.decide(tool, workspace)
+        if decision.verdict == "deny":
+            raise ToolError(decision.reason)
+        return Decision("ask", decision.reason)
 
     def _asked(
         self, tool: Tool, call_id: str, task: str, workspace: Workspace, preview: str, reason: str

@@ -172,11 +172,12 @@ async def attempt(task: Task, call: ToolCall) -> Output:
     try:
         tool = task.tools.open(call)
         task.mode.check(tool)
-        if instead := await put_off(task, tool, call):
-            return instead
+        is_approved = await approved(task, tool, call)
+        if isinstance(is_approved, Output):
+            return is_approved
         task.tell(ToolStarted(task=task.id, call_id=call.id, name=call.name, title=tool.title()))
         async with kept(task, tool):
-            return await task.run_tool(tool, call.id)
+            return await task.run_tool(tool, call.id, is_approved)
     except ToolError as error:
         return Output(text=str(error), ok=False)
     except KcodeError:
@@ -186,16 +187,16 @@ async def attempt(task: Task, call: ToolCall) -> Output:
         return Output(text=f"{call.name} broke inside kcode: {error!r}", ok=False)
 
 
-async def put_off(task: Task, tool: Tool, call: ToolCall) -> Output | None:
-    """None when the call may run now; else what was done in place of it, since nobody was there to approve it."""
+async def approved(task: Task, tool: Tool, call: ToolCall) -> bool | Output:
+    """When the call may run, whether the user has said so; else what was done in place of it, since nobody was there
+    to be asked."""
     try:
-        await task.approvals.check(tool, call.id, task.id, task.workspace, task.tell)
+        return await task.approvals.check(tool, call.id, task.id, task.workspace, task.tell)
     except NeedsApproval:
         instead = await tool.put_off(task.workspace)
         if instead is None:
             raise
         return instead
-    return None
 
 
 def has_ended(task: Task, reply: Reply) -> bool:

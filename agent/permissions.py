@@ -102,10 +102,10 @@ class Permissions:
             case "delegate" | "outside" | "switch" as group:
                 return self._other(tool.name, group, tool.target())
 
-    def sandbox(self, root: Path, tmp: Path | None = None) -> Sandbox | None:
-        """The one that commands run in now, with what rules deny to be read hidden. BadInput when the settings insist
-        on one and there is none."""
-        found = active(self._sandbox, "" if self.yolo else self.mode, root, tmp)
+    def sandbox(self, root: Path, tmp: Path | None = None, *, is_approved: bool = False) -> Sandbox | None:
+        """The one that a command runs in now, with what rules deny to be read hidden. What the user has approved, with
+        its very words, runs in none, unless the settings insist; BadInput when they do, and there is none."""
+        found = active(self._sandbox, "" if self.yolo or is_approved else self.mode, root, tmp)
         return found and replace(found, hidden=(*found.hidden, *self._denied_places(root)))
 
     def unconfined(self, root: Path) -> str | None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from kcode.agent import nearby, prompt
@@ -234,9 +234,9 @@ class Task:
         parts = (prompt.place(self.workspace.root), self.mode_text(mode or self.mode), rules)
         return "\n".join(part for part in parts if part)
 
-    async def run_tool(self, tool: Tool, call_id: str) -> Output:
+    async def run_tool(self, tool: Tool, call_id: str, is_approved: bool) -> Output:
         """Run it; with what is to be said of where it has been. ToolError when it cannot be done."""
-        output = await tool.run(self.workspace, call_id)
+        output = await tool.run(replace(self.workspace, is_approved=is_approved), call_id)
         return await nearby.with_notes(output, tool, self.workspace, self.near, self.conversation.messages)
 
     def upwards(self) -> "list[Task]":

@@ -36,7 +36,7 @@ class Shell(Tool):
         return visible(self.command)
 
     async def run(self, workspace: Workspace, call_id: str) -> Output:
-        show, around = partial(workspace.show_output, call_id), workspace.around()
+        show, around = partial(workspace.show_output, call_id), workspace.around(workspace.is_approved)
         if self.background:
             job = workspace.jobs.start(self.command, workspace.root, workspace.overflow, show, around)
             await job.wait(EARLY)

@@ -106,8 +106,10 @@ class Workspace:
     command_silence: float
     """Seconds that it may be silent, unless the model has named a time."""
     others: Others = field(default_factory=Nobody)
-    around: Callable[[], Surroundings] = Surroundings
-    """What a command is started in now."""
+    around: Callable[[bool], Surroundings] = lambda _is_approved: Surroundings()
+    """What a command is started in now; one that the user has approved needs no sandbox."""
+    is_approved: bool = False
+    """The user has said yes to the call that is run."""
     hides: Callable[[str, Path], bool] = lambda _tool, _path: False
     """Whether a rule keeps a file (resolved) from a tool that comes upon it: it is left out."""
     judged: dict[str, Path] = field(default_factory=dict)

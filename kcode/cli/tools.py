@@ -83,7 +83,7 @@ async def _attempt(tool: Tool, root: Path, chosen: Settings, permissions: Permis
         jobs=Jobs(),
         command_limit=chosen.timeouts.command,
         command_silence=chosen.timeouts.command_silence,
-        around=lambda: surroundings_for(chosen, permissions, overflow)(root),
+        around=lambda is_approved: surroundings_for(chosen, permissions, overflow)(root, is_approved),
         hides=lambda tool, path: permissions.hides(tool, path, root),
     )
 

@@ -2,8 +2,11 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from kcode.events import ApprovalAsked, Event
+import pytest
+
+from kcode.events import ApprovalAsked, Event, MessageAdded, QuestionAsked
 from kcode.messages import ToolResult
+from kcode.processes.sandbox import why_not
 from tests.playing import Play, call, calls, playing, say, scenario
 
 LINES = "".join(f"line {number}\n" for number in range(1, 41))
@@ -106,3 +109,95 @@ async def test_no_pattern_is_offered_where_a_rule_wants_it_asked(repository: Pat
         asked = answering(play, answer="like")
         await play.session.prompt("go")
         assert asked[0].like == ""
+
+
+async def test_a_yes_does_not_hold_when_the_mode_denies_it_by_then(repository: Path) -> None:
+    script = scenario(call("shell", command="echo x > new.txt"), say("Done."))
+    with playing(script, repository, someone_answers=True, permission_mode="ask") as play:
+
+        def hear(event: Event) -> None:
+            if isinstance(event, ApprovalAsked):
+                play.session.permissions.mode = "plan"
+                asyncio.get_running_loop().call_soon(lambda: play.session.answer(event.id, "once"))
+
+        play.session.listen(hear)
+        await play.session.prompt("go")
+        assert "Plan mode only reads" in results(play)[0]
+        assert not (repository / "new.txt").exists()
+
+
+async def test_a_link_that_is_swapped_while_it_is_asked_is_asked_again(
+    repository: Path, tmp_path: Path
+) -> None:
+    """The diff is the same for both, the file is another."""
+    for folder in (repository, tmp_path):
+        (folder / "same.txt").write_text("one\n")
+    (repository / "link.txt").symlink_to("same.txt")
+    edits = [{"old": "one", "new": "two"}]
+    script = scenario(call("edit", path="link.txt", edits=edits), say("Done."))
+    with playing(script, repository, someone_answers=True, permission_mode="ask") as play:
+        asked: list[ApprovalAsked] = []
+
+        def hear(event: Event) -> None:
+            if isinstance(event, ApprovalAsked):
+                asked.append(event)
+                (repository / "link.txt").unlink()
+                (repository / "link.txt").symlink_to(tmp_path / "same.txt")
+                word = "once" if len(asked) == 1 else "no"
+                asyncio.get_running_loop().call_soon(lambda: play.session.answer(event.id, word))
+
+        play.session.listen(hear)
+        await play.session.prompt("go")
+        assert len(asked) == 2
+        assert (tmp_path / "same.txt").read_text() == "one\n"
+
+
+async def test_the_same_call_with_other_arguments_is_asked_again(repository: Path) -> None:
+    several = [call("shell", command=f"touch {name}") for name in ("a.new", "a.new", "b.new")]
+    with playing(
+        scenario(*several, say("Done.")), repository, someone_answers=True, permission_mode="ask"
+    ) as play:
+        asked = answering(play, answer="always")
+        await play.session.prompt("go")
+        assert [one.preview for one in asked] == ["touch a.new", "touch b.new"]
+
+
+async def test_auto_without_a_sandbox_asks_first(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    more = {"permission_mode": "ask", "set": ('sandbox.mode="auto"',)}
+    with playing(scenario(say("Done.")), repository, someone_answers=True, **more) as play:
+        words = iter(("No", "Yes, without a sandbox"))
+
+        def hear(event: Event) -> None:
+            if isinstance(event, QuestionAsked):
+                assert "without a sandbox" in event.text
+                word = next(words)
+                asyncio.get_running_loop().call_soon(lambda: play.session.answer(event.id, word))
+
+        play.session.listen(hear)
+        assert await play.session.permit("auto") == "ask"
+        assert play.session.permissions.mode == "ask"
+        assert await play.session.permit("auto") == "auto"
+        assert play.session.permissions.unconfined(repository) is None
+
+
+@pytest.mark.skipif(why_not(Path("/nowhere")) is not None, reason="there is no sandbox here")
+async def test_what_nobody_approved_runs_in_the_sandbox_and_what_the_user_approved_does_not(
+    repository: Path, tmp_path: Path
+) -> None:
+    commands = [call("shell", command=f"touch {tmp_path / name}; echo done") for name in ("first", "second")]
+    rules = ('sandbox.mode="auto"',)
+    with playing(scenario(*commands, say("Done.")), repository, someone_answers=True, set=rules) as play:
+        assert (await play.session.permit("auto")).startswith("auto (")
+        play.session.listen(lambda event: _ask_from_now_on(play, event))
+        answering(play, answer="once")
+        await play.session.prompt("go")
+    assert len(results(play)) == 2
+    assert not (tmp_path / "first").exists() and (tmp_path / "second").exists()
+
+
+def _ask_from_now_on(play: Play, event: Event) -> None:
+    if isinstance(event, MessageAdded) and isinstance(event.message, ToolResult):
+        play.session.permissions.mode = "ask"
