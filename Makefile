@@ -17,7 +17,7 @@ demo: $(V)/dev # for pytest, which the demo runs where it is there
 # Everything after the linters is pytest, so that its summary is the last thing to be read.
 test: check
 	@echo "== tests"
-	@$(V)/bin/python -m pytest
+	@$(V)/bin/python -m pytest -n 3 --dist worksteal
 
 check: $(V)/dev
 	@echo "== format"
@@ -34,7 +34,7 @@ fix: $(V)/dev
 	@$(V)/bin/ruff format --quiet .
 
 quick: $(V)/dev
-	@$(V)/bin/python -m pytest -q -m "not slow"
+	@$(V)/bin/python -m pytest -q -n 3 --dist worksteal -m "not slow"
 
 bench: $(V)/runtime
 	@$(V)/bin/python -m benchmarks
