@@ -15,11 +15,13 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 
 from benchmarks.bill_count import SHEETS, Bill, Encode, billed, counted, said
+from benchmarks.bill_modes import measured
 from benchmarks.bill_tasks import LARGE, LONG, RIVALS, TASKS, Job, Rival
 from benchmarks.first_request import encoder
+from kcode.messages import ToolResult
 from kcode.scripted import Received, Usage
 from kcode.scripted.invoice import exact
-from tests.playing import WIRES, WireName, playing, scenario
+from tests.playing import WIRES, Play, WireName, playing, scenario
 
 SHEETS_OF: dict[WireName, tuple[str, ...]] = {"anthropic": ("sonnet",), "openai": ("gpt", "open")}
 SMALLEST = 1024
@@ -39,7 +41,13 @@ async def played(job: Job, wire: WireName) -> list[Received]:
             await play.session.prompt(job.prompt)
             assert play.provider.mismatches == [], play.provider.mismatches
             assert play.billed == play.provider.total, "the ledger is not the invoice"
+            assert len(failed(play)) == job.failures, failed(play)
             return play.provider.requests
+
+
+def failed(play: Play) -> list[str]:
+    """A call that goes wrong is short, and would make the bill look better than it is."""
+    return [message.text for message in play.messages if isinstance(message, ToolResult) and not message.ok]
 
 
 def bill_of(job: Job, received: Sequence[Received], sheet: str, encode: Encode) -> Bill:
@@ -96,11 +104,11 @@ def main() -> int:
             growth = results_of(received["anthropic"], encode)
             print(f"\n{'sonnet sheet, $':16}{'measured':>10}{'this script':>13}{'kcode is':>12}")
             for rival in sorted(RIVALS, key=lambda rival: rival.measured[number]):
-                measured = rival.measured[number]
-                failures += own >= measured
+                dearer = rival.measured[number]
+                failures += own >= dearer
                 print(
-                    f"{rival.name:16}{measured:10.4f}{as_rival(rival, job, growth, encode):13.4f}"
-                    f"{own / measured - 1:+12.0%}"
+                    f"{rival.name:16}{dearer:10.4f}{as_rival(rival, job, growth, encode):13.4f}"
+                    f"{own / dearer - 1:+12.0%}"
                 )
         print(f"\n{'modes, sonnet sheet':40}{'requests':>10}{'as messages':>13}{'own prompts':>13}{'':>8}")
         for one in asyncio.run(measured(LONG.files, encode)):

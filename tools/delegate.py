@@ -10,19 +10,19 @@ from kcode.visible import escaped
 
 
 class Delegate(Tool):
-    """Give a task to another model. Calls in one reply run side by side, each in a copy of the folder that is merged
-    back. Returns summary, files changed, checks, open points, cost."""
+    """Give a task to another model. Calls in one reply run side by side; what they change is merged. Returns summary,
+    changes, checks, open points."""
 
     name: ClassVar[str] = "delegate"
     group: ClassVar[Group] = "delegate"
 
     mode: str
     message: str = Field(description="The whole task: it knows nothing else")
-    files: tuple[str, ...] = Field((), description="Paths that it is shown")
+    files: tuple[str, ...] = Field((), description="Shown to it")
     todos: tuple[str, ...] = ()
     expected: str = Field("", description="What its result must hold")
     budget: float | None = Field(None, description="Dollars", gt=0)
-    resume: str = Field("", description="Id of an earlier task to go on with")
+    resume: str = Field("", description="Id of an earlier task")
 
     def title(self) -> str:
         return f"{self.mode}: {escaped(first_line(self.message))}"

@@ -8,14 +8,14 @@ from kcode.tools.tool import Group, Output, Tool, Workspace
 
 
 class SwitchMode(Tool):
-    """Propose to go on in another mode, as from a finished plan to code."""
+    """Propose another mode, as code when a plan is done."""
 
     name: ClassVar[str] = "switch_mode"
     group: ClassVar[Group] = "switch"
 
     mode: str
     reason: str = ""
-    plan: str = Field("", description="Path of a file that holds all the next mode needs")
+    plan: str = Field("", description="File with all that it needs")
 
     def title(self) -> str:
         return f"Switch to {self.mode}"
