@@ -23,37 +23,35 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Work": {
         "run": Entry("kcode.cli.root", "One task, without a screen; reads piped text too."),
         "demo": Entry("kcode.cli.demo", "See it work: offline, with a scripted model."),
-        "worktrees": Entry(
-            "kcode.cli.worktrees", "Copies of the folder that tasks worked in: list, merge, remove."
-        ),
         "sessions": Entry("kcode.cli.sessions", "What was said and done: list, show, export, delete."),
-        "undo": Entry(
-            "kcode.cli.undo", "Take back what the last prompt did to files; again: the one before."
-        ),
+        "undo": Entry("kcode.cli.undo", "Take back what the last prompt did to files."),
         "redo": Entry("kcode.cli.redo", "Take back the last undo."),
-        "checkpoints": Entry("kcode.cli.checkpoints", "What can be undone: list, show, restore, prune."),
-        "memory": Entry("kcode.cli.memory", "What is kept of this project: init, status, show, update."),
-        "map": Entry("kcode.cli.map", "What matters most in this repository's code."),
+        "init": Entry("kcode.cli.init", "Study the repository and write AGENTS.md."),
+        "memory": Entry("kcode.cli.memory", "What is kept of this project: init, status, update."),
     },
     "Money": {
         "spend": Entry("kcode.cli.spend", "What was spent, by model, mode, task, day."),
         "budget": Entry("kcode.cli.budget", "What may be spent: by request, session, day, month, …"),
         "models": Entry("kcode.cli.models", "Models with their windows and prices."),
     },
-    "Set-up": {
-        "init": Entry("kcode.cli.init", "Study the repository and write AGENTS.md."),
-        "rules": Entry("kcode.cli.rules", "AGENTS.md and other rules: list, show, on, off."),
-        "modes": Entry("kcode.cli.modes", "Who a model can be: list, show."),
-        "auth": Entry("kcode.cli.auth", "Keys of providers: login, logout, list."),
-        "config": Entry("kcode.cli.config", "Settings: get, set, list, edit, path."),
-        "trust": Entry("kcode.cli.trust", "Folders whose own settings may take effect."),
-        "permissions": Entry("kcode.cli.permissions", "What would be allowed, asked or denied: check."),
-        "tools": Entry("kcode.cli.tools", "What a model may call: list, show, run."),
-        "doctor": Entry("kcode.cli.doctor", "Is all well here, and what to do if not."),
-        "completion": Entry("kcode.cli.completion", "Tab completion for bash, zsh, fish."),
-    },
 }
-COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
+MORE = {
+    "auth": Entry("kcode.cli.auth", "Keys of providers: login, logout, list."),
+    "config": Entry("kcode.cli.config", "Settings: get, set, list, edit, path."),
+    "modes": Entry("kcode.cli.modes", "Who a model can be: list, show, new, import."),
+    "rules": Entry("kcode.cli.rules", "AGENTS.md and other rules: list, show, on, off."),
+    "trust": Entry("kcode.cli.trust", "Folders whose own settings may take effect."),
+    "permissions": Entry("kcode.cli.permissions", "What would be allowed, asked or denied: check."),
+    "tools": Entry("kcode.cli.tools", "What a model may call: list, show, run."),
+    "map": Entry("kcode.cli.map", "What matters most in this repository's code."),
+    "checkpoints": Entry("kcode.cli.checkpoints", "What can be undone: list, show, restore, prune."),
+    "worktrees": Entry("kcode.cli.worktrees", "Copies that tasks worked in: list, merge, remove."),
+    "doctor": Entry("kcode.cli.doctor", "Is all well here, and what to do if not."),
+    "completion": Entry("kcode.cli.completion", "Tab completion for bash, zsh, fish."),
+}
+"""Help fits a screen: it tells these by name."""
+NAMES_IN_A_ROW = 5
+COMMANDS = {name: entry for section in (*SECTIONS.values(), MORE) for name, entry in section.items()}
 WIDEST = max(map(len, COMMANDS))
 ALIASES = {"exec": "run", "stats": "spend", "usage": "spend"}
 LIKELY_MEANT = {
@@ -111,6 +109,10 @@ class Root(click.Group):
         for title, entries in SECTIONS.items():
             with formatter.section(title):
                 formatter.write_dl([(name.ljust(WIDEST), entry.help) for name, entry in entries.items()])
+        with formatter.section("And, each with its own --help"):
+            names = [f"  {name:<{WIDEST}} " for name in MORE]
+            for first in range(0, len(names), NAMES_IN_A_ROW):
+                formatter.write("".join(names[first : first + NAMES_IN_A_ROW]).rstrip() + " \n")
 
 
 def refuse_mistyped(word: str, is_alone: bool) -> None:
