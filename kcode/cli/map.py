@@ -11,7 +11,7 @@ from kcode.cli.start import folder
 from kcode.errors import BadInput
 from kcode.memory.code.index import Index, index_of
 from kcode.memory.code.map import fitted, repo_map
-from kcode.memory.code.project import choose
+from kcode.memory.code.standing import choose
 from kcode.memory.code.words import asked
 from kcode.visible import visible
 
