@@ -126,7 +126,7 @@ def lay_back(store: Store, place: Place, all_of: tuple[Putback, ...], force: boo
     files = [one for one in shallow_first if one.kept != ABSENT and not one.kept.is_folder]
     each(files, lambda one: _lay_file(store, place, one))
     each(is_folder[::-1], lambda one: restoring.set_mode(root, one.name, one.kept.mode))
-    return tuple(left.get(one.path, one) for one in all_of)
+    return tuple(left.get(one.path, replace(one, conflict="")) for one in all_of)
 
 
 def difference(store: Store, place: Place, one: Putback) -> str:
