@@ -17,6 +17,7 @@ from kcode.tools.files.saving import FileChange
 from kcode.tools.tool import Tool, Workspace
 
 NOBODY = "Nobody is there to answer. Decide yourself, and say at the end what you assumed."
+DECLINED = "The user declined this call."
 CHANGED = "the file changed after the preview was shown"
 
 
@@ -43,9 +44,7 @@ class Approvals:
             asked = self._asked(tool, call_id, task, workspace, preview, reason)
             answer = await self._answer(asked, tell)
             if answer.answer not in ("once", "always", "like"):
-                raise ToolError(
-                    f"The user declined this call.{f' They say: {answer.words}' if answer.words else ''}"
-                )
+                raise ToolError(DECLINED + (f" They say: {answer.words}" if answer.words else ""))
             decision = self._again(tool, workspace)
             is_as_shown = workspace.judged.get(tool.target()) == place
             if is_as_shown and await tool.preview(workspace) == preview:

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 from kcode.agent import nearby, prompt
-from kcode.agent.approvals import Approvals
+from kcode.agent.approvals import DECLINED, Approvals
 from kcode.agent.budgets import Budgets, held_to
 from kcode.agent.guard.guard import Guard
 from kcode.agent.nearby import Near
@@ -122,7 +122,7 @@ class Conversation:
         if not reply.calls:
             return reply.stop in ("end", "refused")
         only_proposes = all(call.name == Memory.name for call in reply.calls) and bool(reply.text.strip())
-        return only_proposes and sum(result.ok for result in results) == len(reply.calls)
+        return only_proposes and sum(one.ok or one.text == DECLINED for one in results) == len(reply.calls)
 
     def _last_step(self) -> tuple[Reply, list[ToolResult]]:
         """The newest reply, empty where there is none, and what has come of its calls, the newest first."""
@@ -176,6 +176,9 @@ class Task:
     """The budget at which the user has stopped a subtask: the others need not ask."""
     inbox: deque[Prompt] = field(default_factory=deque)
     """What the user said and the model has not been told yet."""
+    beside: Callable[[], Awaitable[str]] | None = None
+    """What the model hears beside the user's words: the state of things, as far as it does not know it yet."""
+    _untold: str = ""
     afterwards: deque[Event] = field(default_factory=deque)
     """What happens when the step is over: not between a call and its result."""
 
@@ -208,8 +211,10 @@ class Task:
         if (mode, model, effort) != (said.mode, said.model, said.effort):
             self.tell(ModeChanged(task=self.id, mode=mode, model=model, effort=effort))
 
-    def hear_the_user(self) -> None:
+    async def hear_the_user(self) -> None:
         """What was said meanwhile, and what else has to wait for the end of a step; which model speaks next."""
+        if self.beside and any(said.by == "user" for said in self.inbox):
+            self._untold += await self.beside()
         while self.afterwards:
             self.tell(self.afterwards.popleft())
         choice = self.models.for_mode(self.conversation.mode)
@@ -224,7 +229,8 @@ class Task:
         before = self.conversation.mode_told
         place = () if before else (prompt.place(self.workspace.root),)
         mode = () if before == self.mode.name else (self.mode_text(self.mode),)
-        notes = "\n".join(note for note in (*place, said.notes, *mode) if note)
+        notes = "\n".join(note for note in (*place, said.notes, self._untold, *mode) if note)
+        self._untold = ""
         message = said.model_copy(update={"notes": notes, "mode": self.mode.name if mode else ""})
         self.tell(MessageAdded(task=self.id, message=message))
 

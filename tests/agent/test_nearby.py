@@ -180,6 +180,21 @@ async def test_the_user_accepts_a_proposal_by_the_diff(remembering: Path) -> Non
     assert "redis" in (remembering / ".kcode/memory/tech.md").read_text()
 
 
+async def test_a_proposal_that_the_user_declines_costs_no_further_request(remembering: Path) -> None:
+    with playing(
+        scenario({"text": "All done.", "calls": PROPOSAL}), remembering, someone_answers=True
+    ) as play:
+
+        def answer(event: object) -> None:
+            if getattr(event, "preview", ""):
+                play.session.answer(event.id, "no")  # type: ignore[attr-defined]
+
+        play.session.listen(answer)
+        assert await play.session.prompt("go") == "All done."
+        assert len(play.provider.requests) == 1
+    assert "redis" not in (remembering / ".kcode/memory/tech.md").read_text()
+
+
 async def test_a_proposal_that_came_to_nothing_or_comes_without_words_is_answered(remembering: Path) -> None:
     steps = [
         {"text": "Done.", "calls": call("memory", path="elsewhere.md", text="x")["calls"]},
