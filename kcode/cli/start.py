@@ -222,7 +222,9 @@ def _own_skills() -> list[Path]:
 
 
 def _must_be_confined(permissions: Permissions, root: Path, someone_answers: bool) -> None:
-    """Where nobody can be asked, `auto` without a sandbox needs the user's word before it begins."""
+    """Where nobody can be asked, `auto` without a sandbox needs the user's word before it begins. BadInput also when
+    the settings insist on one, and there is none."""
+    permissions.sandbox(root)
     if not someone_answers and (why := permissions.unconfined(root)):
         raise BadInput(NO_SANDBOX.format(why=why))
 

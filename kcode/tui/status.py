@@ -86,7 +86,8 @@ class Place:
     effort: str | None = None
     root: Path = field(default_factory=Path)
     branch: str = ""
-    permissions: str = "ask"
+    permissions: str = ""
+    """What happens without asking, in words."""
     name: str = ""
     """Of the session, when it has one."""
 
@@ -110,17 +111,20 @@ class TopBar(Line):
         if model:
             effort = f" ({place.effort})" if place.effort else ""
             left += [Cell(f"{model}{effort}", "$text", 8), Cell(provider, weight=3)]
-        right = (
-            [Cell(PERMISSIONS[place.permissions], "$text-warning", 7)] if place.permissions != "ask" else []
-        )
+        right = [Cell(place.permissions, "$text-warning", 7)] if place.permissions else []
         right += [Cell(one_line(place.name), "italic", 2)] if place.name else []
         right += [Cell(_home_shortened(place.root), weight=5)]
         right += [Cell(f"({one_line(place.branch)})", weight=4)] if place.branch else []
         return left, right
 
 
+def permitted(mode: str, sandbox: str) -> str:
+    """Nothing where everything is asked, as it is at first."""
+    return PERMISSIONS[mode] + (f" ({sandbox})" if sandbox else "")
+
+
 PERMISSIONS = {
-    "ask": "asks before edits and commands",
+    "ask": "",
     "edits": "edits without asking",
     "auto": "! asks nothing",
     "plan": "plan: changes nothing",

@@ -36,7 +36,7 @@ from kcode.tui.lists.choices import Choice
 from kcode.tui.middle import Middle
 from kcode.tui.pages import pages
 from kcode.tui.pages.page import Page
-from kcode.tui.status import TopBar
+from kcode.tui.status import TopBar, permitted
 from kcode.tui.tasks.tree import TaskTree
 from kcode.tui.transcript.finder import Finder
 from kcode.tui.welcome import Welcome
@@ -187,7 +187,8 @@ class Talk(Screen[None]):
 
     def _show_place(self) -> None:
         state, chosen = self.state, self.state.chosen
-        self.top.show(root=self.root, name=state.name, permissions=state.permissions)
+        allowed = permitted(state.permissions, state.sandbox)
+        self.top.show(root=self.root, name=state.name, permissions=allowed)
         if chosen is not None:
             self.top.show(mode=chosen.mode, model=chosen.model, effort=chosen.effort)
 

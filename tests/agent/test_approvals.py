@@ -166,8 +166,8 @@ async def test_auto_without_a_sandbox_asks_first(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    more = {"permission_mode": "ask", "set": ('sandbox.mode="auto"',)}
-    with playing(scenario(say("Done.")), repository, someone_answers=True, **more) as play:
+    script, rules = scenario(say("Done.")), ('sandbox.mode="auto"',)
+    with playing(script, repository, someone_answers=True, permission_mode="ask", set=rules) as play:
         words = iter(("No", "Yes, without a sandbox"))
 
         def hear(event: Event) -> None:

@@ -6,7 +6,7 @@ import pytest
 from kcode.messages import Usage
 from kcode.spend.meter import Reading
 from kcode.spend.total import Total
-from kcode.tui.status import Activity, Cell, StatusBar, TopBar, duration, fitted, gauge
+from kcode.tui.status import Activity, Cell, StatusBar, TopBar, duration, fitted, gauge, permitted
 from tests.tui.screen import Frame, shown
 
 
@@ -77,9 +77,9 @@ async def test_the_top_says_who_works_where() -> None:
         await pilot.pause()
         line = shown(pilot.app).splitlines()[0]
         assert line.split() == ["code", "claude-x", "anthropic", "~/shop", "(main)"]
-        top.show(permissions="auto")
+        top.show(permissions=permitted("auto", "bubblewrap, no network"))
         await pilot.pause()
-        assert "! asks nothing" in shown(pilot.app)
+        assert "! asks nothing (bubblewrap, no network)" in shown(pilot.app)
 
 
 async def test_the_name_of_a_branch_cannot_play_tricks() -> None:

@@ -115,7 +115,7 @@ class Engine:
         self._with(lambda session: session.pick(mode, model))
 
     def permit(self, mode: PermissionMode) -> None:
-        self._with(lambda session: self._permit(session, mode))
+        self._begin(lambda session: self._permit(session, mode))
 
     def set_budget(self, micro_dollars: int | None) -> None:
         self._with(lambda session: session.set_budget(micro_dollars))
@@ -191,7 +191,7 @@ class Engine:
             Opened(session.id, session.root, past, notices, session.modes, started.settings, models, times)
         )
         self._tell_choice(session)
-        self._tell(Permitted("auto" if session.permissions.yolo else session.permissions.mode))
+        self._tell_permitted(session)
 
     async def _leave(self) -> None:
         started = self._started
@@ -290,9 +290,15 @@ class Engine:
             case _:
                 pass
 
-    def _permit(self, session: Session, mode: PermissionMode) -> None:
-        session.permissions.mode, session.permissions.yolo = mode, False
-        self._tell(Permitted(mode))
+    async def _permit(self, session: Session, mode: PermissionMode) -> None:
+        await session.permit(mode)
+        self._tell_permitted(session)
+
+    def _tell_permitted(self, session: Session) -> None:
+        permissions = session.permissions
+        mode = "auto" if permissions.yolo else permissions.mode
+        sandbox = permissions.sandbox(session.root)
+        self._tell(Permitted(mode, sandbox.title if sandbox else ""))
 
     def _tell_queue(self, session: Session) -> None:
         self._tell(Queued(tuple(prompt.text for prompt in session.task.inbox)))

@@ -47,6 +47,7 @@ class State:
     opened: Opened | None = None
     chosen: Chosen | None = None
     permissions: PermissionMode = "ask"
+    sandbox: str = ""
     name: str = ""
     """Of the session."""
     is_working: bool = False
@@ -76,7 +77,7 @@ class State:
                 self.meter.price = told.facts.price if told.facts else None
                 self.meter.window = told.facts.window if told.facts else None
             case Permitted():
-                self.permissions = told.mode
+                self.permissions, self.sandbox = told.mode, told.sandbox
             case Working():
                 self.is_working, self.began = told.is_working, self.clock()
                 self._doing = "Starting" if told.is_warming_up else ""

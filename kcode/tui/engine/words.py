@@ -105,6 +105,8 @@ class Permitted:
     """What happens without asking from now on."""
 
     mode: PermissionMode
+    sandbox: str = ""
+    """What commands run in: `bubblewrap, no network`; "": nothing."""
 
 
 @dataclass(frozen=True, slots=True)
