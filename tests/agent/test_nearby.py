@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from kcode.agent.nearby import told
+from kcode.errors import BadInput
 from kcode.events import Condensed
 from kcode.memory import proposals
 from kcode.messages import Prompt, ToolResult
-from tests.playing import Play, call, calls, playing, say, scenario
+from tests.playing import WIRES, Play, WireName, call, calls, playing, say, scenario
 
 
 def write(path: Path, text: str) -> Path:
@@ -154,6 +155,20 @@ async def test_a_proposal_beside_the_last_words_costs_no_further_request(remembe
             remembering / ".kcode/memory/tech.md"
         ).read_text() == "# Tech\n\n- Python\n- tests need redis\n"
         assert play.session.task.conversation.is_at_rest
+
+
+@pytest.mark.parametrize("wire", WIRES)
+async def test_the_talk_goes_on_after_a_proposal(wire: WireName, remembering: Path) -> None:
+    lanes = [
+        {"match": "and more", "steps": [say("More.", expect="Kept as a proposal")]},
+        {"match": "go", "steps": [{"text": "All done.", "calls": PROPOSAL}]},
+    ]
+    with playing(scenario(lanes=lanes), remembering, wire) as play:
+        await play.session.prompt("go")
+        with pytest.raises(BadInput, match="nothing to go on with"):
+            await play.session.work()
+        assert await play.session.prompt("and more") == "More."
+        assert play.provider.mismatches == []
 
 
 async def test_where_nobody_is_asked_a_proposal_is_kept_and_the_task_ends_well(remembering: Path) -> None:
