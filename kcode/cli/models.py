@@ -2,18 +2,25 @@
 
 import json
 from collections.abc import Iterable
+from datetime import date
+from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
 from kcode import settings
-from kcode.errors import BadInput
+from kcode.errors import BadInput, KcodeError
 from kcode.llm.catalog import Catalog, ModelFacts
+from kcode.llm.providers import LISTS
 from kcode.llm.servers import Server, ask_servers
+from kcode.spend import listed
 from kcode.spend.money import tokens
 from kcode.spend.table import table
 from kcode.visible import visible
 
 HEAD = ["model", "window", "input", "output", "cached", "tools", "images", "cache", "price from"]
+FETCH_TIME, LONGEST_LIST = 30.0, 50_000_000
+"""Seconds, bytes."""
 LEFT = frozenset({0, 5, 6, 7, 8})
 
 
@@ -23,10 +30,18 @@ LEFT = frozenset({0, 5, 6, 7, 8})
 @click.option(
     "--local", is_flag=True, help="Ask the servers on this machine (Ollama, LM Studio, vLLM, your own)."
 )
+@click.option(
+    "--refresh", is_flag=True, help="Fetch the prices that OpenRouter lists; nothing else does that."
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs; prices in dollars per million tokens.")
 @click.option("--limit", type=click.IntRange(1), default=40, show_default=True, help="At most so many.")
-def command(query: tuple[str, ...], provider: str | None, local: bool, as_json: bool, limit: int) -> None:
+def command(
+    query: tuple[str, ...], provider: str | None, local: bool, refresh: bool, as_json: bool, limit: int
+) -> None:
     catalog = Catalog(settings.load([settings.user_file()]))
+    if refresh:
+        for line in _refresh(catalog):
+            click.echo(visible(line), err=True)
     names = {row.name for row in catalog.providers()}
     if provider is not None and provider not in names:
         raise BadInput(f"There is no provider {provider!r}. Known are {', '.join(sorted(names))}.")
@@ -40,6 +55,31 @@ def command(query: tuple[str, ...], provider: str | None, local: bool, as_json: 
         click.echo(visible(line))
     for line in _about(servers):
         click.echo(visible(line), err=True)
+
+
+def _refresh(catalog: Catalog) -> Iterable[str]:
+    """Fetches the lists of the providers that have one, without a key. KcodeError when one cannot be had."""
+    for name, address in LISTS.items():
+        base = next((row.base_url for row in catalog.providers() if row.name == name), None) or address
+        url = f"{base.rstrip('/')}/models"
+        try:
+            count = listed.keep(name, urlsplit(url).hostname or url, date.today().isoformat(), _fetched(url))
+        except (OSError, ValueError) as error:
+            raise KcodeError(f"The prices of {name} could not be fetched from {url}: {error}.") from None
+        yield f"{count} prices of {name} were fetched from {url}."
+
+
+def _fetched(url: str) -> dict[str, Any]:
+    import urllib.request
+
+    if not url.startswith(("https://", "http://")):
+        raise ValueError("it is no address of the web")
+    asked = urllib.request.Request(url, headers={"Accept": "application/json", "User-Agent": "kcode"})  # noqa: S310
+    with urllib.request.urlopen(asked, timeout=FETCH_TIME) as answer:  # noqa: S310
+        found = json.loads(answer.read(LONGEST_LIST))
+    if not isinstance(found, dict):
+        raise ValueError("it is no list of models")
+    return found
 
 
 def _found(
@@ -63,6 +103,10 @@ def _lines(catalog: Catalog, query: str, found: list[ModelFacts], limit: int) ->
     if len(found) > limit:
         yield f"… and {len(found) - limit} more: narrow the query, or --limit {len(found)}."
     yield f"Prices in dollars per million tokens; {catalog.map.source}, installed {catalog.map.date}."
+    told = {(price.source, price.date) for facts in found[:limit] if (price := facts.price)}
+    for source, day in sorted(told):
+        if source not in (catalog.map.source, "settings", "local"):
+            yield f"{source}, {day}."
     yield "?: unknown. +: dearer with much input, or cheaper at night."
 
 
@@ -78,7 +122,7 @@ def _cells(facts: ModelFacts) -> list[str]:
         _yes(facts.calls_tools),
         _yes(facts.takes_images),
         facts.cache,
-        price.source.partition(" ")[0] if price else "",
+        price.source.partition(" ")[0].rstrip(":") if price else "",
     ]
 
 

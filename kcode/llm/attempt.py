@@ -316,6 +316,9 @@ def _extra(request: Request, facts: ModelFacts) -> dict[str, Any]:
     match facts.family:
         case "openai":
             return {"prompt_cache_key": short_hash(request.root)}
+        case "openrouter" if request.limits and facts.price:
+            most = {"prompt": float(facts.price.input), "completion": float(facts.price.output)}
+            return {"extra_body": {"provider": {"max_price": most}}}  # no dearer provider may answer
         case "ollama":
             return {"num_ctx": OLLAMA_WINDOW, "keep_alive": "30m"}
         case _:

@@ -18,13 +18,14 @@ from pydantic import Field
 
 from kcode.errors import BadInput, NoKey
 from kcode.keys import Key, find_keys, keyring_trouble
-from kcode.llm.providers import PROVIDERS, Cache, Provider
+from kcode.llm.providers import LISTS, PROVIDERS, Cache, Provider
 from kcode.llm.wire import Family
 from kcode.messages import Record
 from kcode.settings import Provider as Terms
 from kcode.settings import Settings
+from kcode.spend.listed import NOTHING, listed
 from kcode.spend.pricemap import PriceMap, price_map
-from kcode.spend.prices import PriceRow, local_price, price_from_settings, price_of
+from kcode.spend.prices import PriceRow, local_price, price_from_settings, price_listed, price_of
 
 CHAT_MODES = {"chat", "responses"}
 HOUSE_NAMES = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
@@ -78,7 +79,7 @@ class Catalog:
         """The facts of `provider/name`. BadInput when there is no such provider; any name of one is taken."""
         provider, name = self._resolved(model)
         id = f"{provider.name}/{name}"
-        entry = (self.map.entry(id) if provider.name in PROVIDERS else None) or {}
+        entry, source, day = self._entry(provider.name, name)
         terms = self.settings.providers.get(provider.name, Terms())
         is_local = provider.is_local and not _runs_elsewhere(name)
         cache = _cache(provider, name)
@@ -105,9 +106,19 @@ class Catalog:
             reasons=entry.get("supports_reasoning"),
             is_local=is_local,
             retires=_date(entry),
-            source=self.map.source if entry else "unknown model",
-            date=self.map.date if entry else "",
+            source=source,
+            date=day,
         )
+
+    def _entry(self, provider: str, name: str) -> tuple[Mapping[str, Any], str, str]:
+        """What is known of a model: by the map, or else by the router's own list; and by whom, and since when."""
+        entry = self.map.entry(f"{provider}/{name}") if provider in PROVIDERS else None
+        if entry:
+            return entry, self.map.source, self.map.date
+        told = listed(provider) if provider in LISTS else NOTHING
+        if name in told.entries:
+            return told.entries[name], told.source, told.date
+        return {}, "unknown model", ""
 
     def providers(self) -> Iterator[Provider]:
         """Those of the table and those of the settings, under the settings' terms."""
@@ -148,10 +159,12 @@ class Catalog:
         for id in (*self.settings.prices, *self.settings.models.values()):
             if id.partition("/")[0] in {*PROVIDERS, *self.settings.providers}:
                 yield id
+        for provider in LISTS:
+            yield from (f"{provider}/{name}" for name in listed(provider).entries)
         today = date.today()
         for key, entry in self.map.entries.items():
-            provider = entry.get("litellm_provider")
-            row = PROVIDERS.get(provider or "")
+            provider = str(entry.get("litellm_provider"))
+            row = PROVIDERS.get(provider)
             if row and not row.is_local and entry.get("mode") in CHAT_MODES and not key.startswith("ft:"):
                 retires = _date(entry)
                 if retires is None or retires > today:
@@ -192,7 +205,13 @@ class Catalog:
             return price_from_settings(override, surcharge=cache == "explicit")
         if is_local:
             return local_price()
-        return price_of(id, self.map) if id.partition("/")[0] in PROVIDERS else None
+        provider, _, name = id.partition("/")
+        if provider not in PROVIDERS:
+            return None
+        price = price_of(id, self.map)
+        if price is None and provider in LISTS:
+            return price_listed(listed(provider), name, surcharge=cache == "explicit")
+        return price
 
 
 def key_for(facts: ModelFacts) -> Key | None:

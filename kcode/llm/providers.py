@@ -149,3 +149,6 @@ PROVIDERS = {
     )
 }
 """In the order in which a key is looked for when no model was chosen."""
+
+LISTS = {"openrouter": "https://openrouter.ai/api/v1"}
+"""Providers that list prices of their own at `/models`, with no key needed, and where."""

@@ -315,9 +315,10 @@ def _is_alive(pid: int, wrote: float) -> bool:
 
 
 def _unpriced(model: str) -> str:
+    fetch = "fetch its price: `kcode models --refresh`; or " if model.startswith("openrouter/") else ""
     return (
-        f"There is a budget, and the price of {model} is unknown. Give it in the settings, in dollars per "
-        f'million tokens: [prices."{model}"] with input = … and output = …; or: `/budget off`.'
+        f"There is a budget, and the price of {model} is unknown. To go on, {fetch}give it in the settings, "
+        f'in dollars per million tokens: [prices."{model}"] with input = … and output = …; or: `/budget off`.'
     )
 
 

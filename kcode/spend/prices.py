@@ -15,6 +15,8 @@ from typing import Any
 
 from kcode.messages import Record, Usage
 from kcode.settings import Price
+from kcode.spend.corrections import correction_of
+from kcode.spend.listed import Listed
 from kcode.spend.money import rounded
 from kcode.spend.pricemap import PriceMap, price_map
 
@@ -78,7 +80,7 @@ class PriceRow(Rates):
     """Dearer with more input; ascending."""
     off_peak: OffPeak | None = None
     source: str
-    """`settings`, `litellm 1.105.3` or `local`."""
+    """`settings`, `litellm 1.105.3`, `corrected: …` with where from, a router's address, or `local`."""
     date: str
     """ISO day at which the price was known to be so."""
 
@@ -181,9 +183,13 @@ def price_from_settings(price: Price, *, surcharge: bool) -> PriceRow:
 
 
 def price_of(model: str, prices: PriceMap | None = None) -> PriceRow | None:
-    """What LiteLLM's map (the installed one) says of exactly `provider/name`; None when it does not say."""
+    """What LiteLLM's map (the installed one) says of exactly `provider/name`, corrected where it is known to be wrong;
+    None when it does not say."""
     prices = prices or price_map()
     entry = prices.entry(model)
+    if corrected := correction_of(model, entry, date.today()):
+        told = filled(corrected.input, corrected.output, corrected.cached, surcharge=False)
+        return _row(told, source=f"corrected: {corrected.source}", date=corrected.seen.isoformat())
     if entry is None or not entry.get("input_cost_per_token") or entry.get("output_cost_per_token") is None:
         return None
     provider = str(entry["litellm_provider"])
@@ -195,6 +201,17 @@ def price_of(model: str, prices: PriceMap | None = None) -> PriceRow | None:
         source=prices.source,
         date=prices.date,
     )
+
+
+def price_listed(listed: Listed, name: str, *, surcharge: bool) -> PriceRow | None:
+    """What a router's own list says of a model. There 0 is a price when all is 0, else a gap."""
+    entry = listed.entries.get(name)
+    if entry is None:
+        return None
+    told = {field: _price(entry.get(word)) for field, word in FIELDS.items()}
+    known = {field: price for field, price in told.items() if price}
+    rates = filled(**{"input": told["input"], "output": told["output"], **known}, surcharge=surcharge)
+    return _row(rates, source=listed.source, date=listed.date)
 
 
 def _row(rates: Rates, **rest: Any) -> PriceRow:

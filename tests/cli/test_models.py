@@ -8,7 +8,27 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kcode.cli.models import command
-from kcode.errors import BadInput
+from kcode.errors import BadInput, KcodeError
+
+LOCAL = {"id": "qwen3-coder", "max_model_len": 32768}
+ROUTED = [
+    {
+        "id": "acme/best",
+        "context_length": 200_000,
+        "pricing": {
+            "prompt": "0.000002",
+            "completion": "0.00001",
+            "request": "0",
+            "input_cache_read": "0.0000002",
+        },
+        "top_provider": {"max_completion_tokens": 32_000},
+        "supported_parameters": ["tools", "reasoning"],
+        "architecture": {"input_modalities": ["text", "image"]},
+    },
+    {"id": "acme/gift:free", "pricing": {"prompt": "0", "completion": "0"}},
+    {"id": "acme/fee", "pricing": {"prompt": "0.000001", "completion": "0.000001", "request": "0.005"}},
+    {"id": "router/auto", "pricing": {"prompt": "-1", "completion": "-1"}},
+]
 
 
 def models(*arguments: str) -> Result:
@@ -26,7 +46,7 @@ def server() -> Iterator[str]:
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(b'{"data": [{"id": "qwen3-coder", "max_model_len": 32768}]}')
+            self.wfile.write(json.dumps({"data": [LOCAL, *ROUTED]}).encode())
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -94,3 +114,28 @@ def test_a_server_that_is_not_there_is_told_on_the_side(monkeypatch: pytest.Monk
     done = models("--provider", "ollama")
     assert done.stdout == "No model was found.\n"
     assert done.stderr == "! Ollama at http://127.0.0.1:9: connection refused\n"
+
+
+def test_a_routers_prices_are_fetched_when_the_user_says_so(kcode_home: Path, server: str) -> None:
+    settings(kcode_home, f'[providers.openrouter]\nbase_url = "{server}"\n')
+    assert "No model was found" in models("acme").output
+    told = models("--refresh", "openrouter/acme").output
+    assert f"2 prices of openrouter were fetched from {server}/models." in told
+    lines = models("openrouter/acme").output.splitlines()
+    best = next(line.split() for line in lines if line.startswith("openrouter/acme/best "))
+    assert best[1:] == ["200k", "2", "10", "0.2", "yes", "yes", "automatic", "127.0.0.1"]
+    assert any(line.startswith("127.0.0.1, 20") for line in lines), "where from, and when"
+    free = next(line.split() for line in lines if line.startswith("openrouter/acme/gift:free "))
+    assert free[2:4] == ["0", "0"]
+    assert not any("fee" in line or "auto " in line for line in lines), "tokens are not all that they cost"
+
+
+def test_a_list_that_cannot_be_fetched_is_told_and_the_old_one_kept(kcode_home: Path, server: str) -> None:
+    settings(kcode_home, f'[providers.openrouter]\nbase_url = "{server}"\n')
+    models("--refresh")
+    (kcode_home / "config" / "settings.toml").write_text(
+        '[providers.openrouter]\nbase_url = "http://127.0.0.1:9"\n'
+    )
+    with pytest.raises(KcodeError, match=r"could not be fetched from http://127.0.0.1:9/models"):
+        models("--refresh")
+    assert "openrouter/acme/best" in models("openrouter/acme").output

@@ -97,6 +97,20 @@ async def test_a_provider_that_takes_more_than_its_list_says_is_told_once(
         assert [spent.spend.micro_dollars for spent in play.told(Spent)] == billed
 
 
+async def test_under_a_budget_a_router_may_ask_no_dearer_provider(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROUTER_KEY", "k" * 20)
+    played = script({"text": "Done."})
+    played["prices"] = {"acme/x": {"input": "3", "output": "15"}}
+    with asking(played, ledger, *ROUTER, wire="openai") as play:
+        await play.ask(model="openrouter/acme/x", limits=held_to(1_000_000))
+        await play.ask(model="openrouter/acme/x")
+        limited, free = (json.loads(request.raw) for request in play.provider.requests)
+        assert limited["provider"] == {"max_price": {"prompt": 3.0, "completion": 15.0}}
+        assert "provider" not in free
+
+
 @pytest.mark.parametrize(
     ("messages", "reads"),
     [
