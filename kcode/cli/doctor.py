@@ -20,6 +20,7 @@ from kcode import __version__, keys, paths, settings, trust
 from kcode.cli.prefix import report
 from kcode.errors import KcodeError
 from kcode.llm.catalog import Catalog
+from kcode.processes import sandbox
 from kcode.spend.ledger import Ledger
 
 State = Literal["ok", "warn", "fail"]
@@ -214,6 +215,20 @@ def _trust() -> Iterator[Finding]:
         yield Finding("trust", "ok", f"{here} is not trusted, and has nothing that would need it")
 
 
+def _sandbox() -> Iterator[Finding]:
+    chosen, root = settings.load([settings.user_file()]).sandbox, Path.cwd().resolve()
+    if chosen.mode == "off":
+        text = "the settings turn it off: commands run without one"
+        yield Finding("sandbox", "warn", text, "kcode config set sandbox.mode auto")
+    elif why := sandbox.why_not(root):
+        state: State = "fail" if chosen.mode == "on" else "warn"
+        advice = "until then, permission mode auto asks before every command, unless you say otherwise"
+        yield Finding("sandbox", state, f"none: {why}", advice)
+    elif found := sandbox.active(chosen, "auto", root):
+        when = "all commands" if chosen.mode == "on" else "commands in permission mode auto"
+        yield Finding("sandbox", "ok", f"{found.title}, for {when}")
+
+
 def _terminal() -> Iterator[Finding]:
     if not sys.stdout.isatty():
         yield Finding("terminal", "ok", "none: output goes into a file or a pipe")
@@ -238,5 +253,6 @@ CHECKS = (
     _ledger,
     _sessions,
     _trust,
+    _sandbox,
     _terminal,
 )

@@ -116,3 +116,13 @@ def test_a_file_that_runs_at_every_start_of_python_is_told(tmp_path: Path) -> No
     assert findings["surprise.pth"] == "warn"
     assert findings["1.82.8"] == "fail"
     assert not {"paths.pth", "distutils-precedence.pth"} & set(findings)
+
+
+def test_the_sandbox_is_named_or_why_there_is_none(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [(state, text)] = found("sandbox")
+    assert "no network, for commands in permission mode auto" in text if state == "ok" else "none: " in text
+    (here / "elsewhere").mkdir()
+    monkeypatch.chdir(here / "elsewhere")
+    monkeypatch.setenv("PATH", str(here))
+    [(state, text)] = found("sandbox")
+    assert state == "warn" and text.startswith("none: ")
