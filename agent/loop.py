@@ -56,7 +56,7 @@ async def run(task: Task) -> str:
     try:
         turns = cuts = 0
         while True:
-            task.hear_the_user()
+            await task.hear_the_user()
             if turns == task.turns:
                 raise TurnLimit(
                     f"Stopped after {turns} steps, the limit. Go on with `kcode -c`, or raise --max-turns."

@@ -88,6 +88,7 @@ class Session:
         for event in self.past:
             self.tree.recall(event)
         self.task = self.tree.begin()
+        self.task.beside = self._beside
         self.rewind = Rewind(self.task, lambda: self.is_working)
         """Taking back files, talk, or both."""
         for event in self.past:
@@ -135,12 +136,8 @@ class Session:
 
     async def say(self, text: str, images: Sequence[Image] = (), task: str = MAIN) -> None:
         """Queue it: the model hears it before its next step. BadInput when a subtask is not at work."""
-        if task == MAIN:
-            heard = self.task
-            notes = await self._notes()
-        else:
-            heard, notes = self.tree.at_work(task), ""
-        heard.inbox.append(Prompt(text=text, notes=notes, images=tuple(images)))
+        heard = self.task if task == MAIN else self.tree.at_work(task)
+        heard.inbox.append(Prompt(text=text, images=tuple(images)))
 
     async def work(self) -> str:
         """Go on with what is open. BadInput when nothing is, and while it is being worked on."""
@@ -185,6 +182,15 @@ class Session:
         if len(self.task.conversation.messages) < LITTLE:
             raise BadInput("There is little to condense yet.")
         await self._run(room.condense(self.task))
+
+    async def drop(self) -> None:
+        """Put pointers in the place of old long results, now. BadInput when there are none, or while at work."""
+        if self.is_working:
+            raise BadInput("The model is at work: wait for it, or stop it, then drop results.")
+        old = tuple(room.droppable(self.task.request().messages))
+        if not old:
+            raise BadInput("There is no old result that is long: nothing to drop.")
+        await self._run(room.drop(self.task, old))
 
     def uncondense(self) -> None:
         """Take back the newest condensing or dropping: what it replaced is sent again. BadInput when there is none,
@@ -296,10 +302,11 @@ class Session:
     def _mode_named(self, name: str) -> Mode:
         return mode_named(self._equipment.modes, name)
 
-    async def _notes(self) -> str:
+    async def _beside(self) -> str:
         """The state of things, as far as the model does not know it yet."""
         said = self.task.conversation
-        parts = [prompt.today(), await prompt.git_state(self.root), prompt.open_todos(said.todos)]
+        state = await prompt.git_state(self.root)
+        parts = [prompt.today(), state, prompt.open_todos(said.todos)]
         parts += [*self._overheard, *self.rewind.trail.untold()]
         self._overheard = []
         return "\n".join(part for part in parts if part)
