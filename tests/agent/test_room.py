@@ -81,6 +81,20 @@ async def test_old_results_leave_a_pointer_to_a_file_and_the_newest_stay(reposit
         assert (again.messages, bad) == (play.messages, 0)
 
 
+async def test_the_user_can_have_old_results_dropped_and_hears_when_there_are_none(repository: Path) -> None:
+    script = scenario(
+        *[call("shell", command=f"{LINES}; echo {n}") for n in range(4)], say("done"), match="look"
+    )
+    with playing(script, repository) as play:
+        with pytest.raises(BadInput, match="no old result"):
+            await play.session.drop()
+        await play.session.prompt("look")
+        await play.session.drop()
+        assert len(play.told(ResultsDropped)[0].texts) == 3
+        play.session.uncondense()
+        assert not any(message.text.startswith(room.DROPPED) for message in play.messages)
+
+
 async def test_what_was_dropped_or_condensed_is_taken_back_and_what_was_said_since_stays(
     repository: Path,
 ) -> None:

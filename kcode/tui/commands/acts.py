@@ -63,11 +63,16 @@ def _money(amount: str) -> int:
     return micro_dollars(value)
 
 
-def condense(desk: Desk, undo: str = "") -> None:
-    if undo.strip().lower() == "undo":
-        desk.engine.uncondense()
-    else:
-        desk.engine.condense()
+def condense(desk: Desk, how: str = "") -> None:
+    match how.strip().lower():
+        case "":
+            desk.engine.condense()
+        case "undo":
+            desk.engine.uncondense()
+        case "results":
+            desk.engine.drop_results()
+        case _:
+            raise BadInput("Say /compact, /compact results (only old long ones go), or /compact undo.")
 
 
 def trust_folder(desk: Desk, _: str = "") -> None:

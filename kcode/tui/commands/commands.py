@@ -50,10 +50,10 @@ COMMANDS = (
     Command("context", "what the next request sends, part by part", bill.show_context, ("tokens", "ctx")),
     Command(
         "compact",
-        "replace the talk by a summary, or take that back",
+        "replace the talk, or its old results, by less; take that back",
         acts.condense,
         ("summarize", "condense", "smol", "compress"),
-        takes="[undo]",
+        takes="[results | undo]",
     ),
     Command("undo", "take back what the last prompt did to files", going_back.undo),
     Command("redo", "take the undo back", going_back.redo, ("unrevert",)),

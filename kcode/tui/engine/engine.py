@@ -97,6 +97,10 @@ class Engine:
     def condense(self) -> None:
         self._begin(lambda session: self._work(session, session.condense))
 
+    def drop_results(self) -> None:
+        """Old long results give way to where they can be read."""
+        self._begin(lambda session: self._work(session, session.drop))
+
     def uncondense(self) -> None:
         """The newest condensing, or dropping of results, is taken back."""
         self._with(lambda session: session.uncondense())
