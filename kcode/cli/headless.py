@@ -70,7 +70,9 @@ class Progress:
             case TaskStarted() | ModeChanged():
                 yield f"{event.mode} · {visible(event.model)}"
             case BudgetSet():
-                yield f"budget {'off' if event.micro_dollars is None else dollars(event.micro_dollars)}"
+                whose = "" if event.scope == "session" else f" of the {event.scope}"
+                amount = "off" if event.micro_dollars is None else dollars(event.micro_dollars)
+                yield f"budget{whose} {amount}"
             case ToolStarted():
                 yield f"• {visible(event.title)}"
             case MessageAdded(message=Reply(text=text, calls=calls)) if text and calls:
@@ -80,7 +82,9 @@ class Progress:
             case OutputArrived() if self.is_verbose:
                 yield from (f"  │ {visible(line)}" for line in event.text.splitlines())
             case Retrying():
-                yield f"! {visible(event.reason)} — again in {event.wait:.0f} s with {visible(event.model)}"
+                most = f"up to {dollars(event.at_most)}" if event.at_most else ""
+                who = ", ".join(visible(part) for part in (event.model, event.key, most) if part)
+                yield f"! {visible(event.reason)} — again in {event.wait:.0f} s with {who}"
             case Condensed():
                 yield f"! The conversation was condensed: {event.before:,} -> {event.after:,} tokens"
             case ResultsDropped():

@@ -106,7 +106,7 @@ class Meter:
                 self._settle(event)
             case TextArrived() | ThinkingArrived() | CallArrived():
                 self._streamed[event.task] += len(event.text)
-            case Retrying():
+            case Retrying(purpose="chat"):
                 del self._streamed[event.task]
             case BudgetSet(scope="session"):
                 self.budget, self.elsewhere, self.purse = event.micro_dollars, event.used, event.purse

@@ -92,7 +92,8 @@ class Story:
             case Answered():
                 self._answer(event)
             case Retrying():
-                telling.forget()
+                if event.purpose == "chat":
+                    telling.forget()
                 self._retry(telling, event)
             case Spent():
                 self._spend(event)
@@ -228,7 +229,9 @@ class Story:
 
     def _retry(self, telling: Telling, event: Retrying) -> None:
         wait = f"again in {event.wait:.0f} s" if event.wait >= 1 else "again"
-        text = f"{event.reason} — {wait} with {event.model} (attempt {event.attempt + 1})"
+        most = f"up to {dollars(event.at_most)}" if event.at_most else ""
+        who = ", ".join(part for part in (event.model, event.key, most) if part)
+        text = f"{event.reason} — {wait} with {who} (attempt {event.attempt + 1})"
         last = telling.blocks[-1] if telling.blocks else None
         if isinstance(last, Notice) and last.is_retry:
             Place(telling, last.key).change(text=text)
@@ -260,7 +263,8 @@ def _notice(event: Told | Restored | Rewound, key: int) -> Notice:
             return Notice(key=key, text=f"{event.mode} · {event.model}{effort}", is_switch=True)
         case BudgetSet():
             budget = "off" if event.micro_dollars is None else dollars(event.micro_dollars)
-            return Notice(key=key, text=f"Budget: {budget}")
+            whose = "" if event.scope == "session" else f" of the {event.scope}"
+            return Notice(key=key, text=f"Budget{whose}: {budget}")
         case Noticed():
             return Notice(key=key, text=event.text)
         case Restored():
