@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from kcode.events import Condensed, Event, MessageAdded, Spent, TaskStarted
@@ -15,13 +16,17 @@ class Account:
     """Of one session. Tokens are estimated, and money with them: what is new is taken at the full price, what was sent
     before at that of the cache."""
 
-    price: PriceRow | None
+    price_of: Callable[[str], PriceRow | None]
+    """Of `provider/model`; None: unknown."""
     index: int = 0
     """Tokens in every request."""
     topics: Counter[str] = field(default_factory=Counter)
     """Tokens of each topic that was read, each time."""
+    model: str = ""
+    """Of the newest request."""
     requests: int = 0
-    _spent: int = 0
+    micro_dollars: int | None = 0
+    """None: a price is unknown."""
     _folder: str = ""
     _new: Counter[str] = field(default_factory=Counter)
     _old: Counter[str] = field(default_factory=Counter)
@@ -41,22 +46,20 @@ class Account:
                 self.topics[self._reading.pop(id)] += tokens_of(text)
                 self._new[event.task] += tokens_of(text)
             case Spent(purpose="chat"):
-                self._charge(event.task)
+                self.model = event.model
+                self._charge(event.task, self.price_of(event.model))
             case Condensed():
                 self._old[event.task] = self.index
                 self._new[event.task] = 0
             case _:
                 pass
 
-    @property
-    def micro_dollars(self) -> int | None:
-        """None without a price."""
-        return None if self.price is None else self._spent
-
-    def _charge(self, task: str) -> None:
+    def _charge(self, task: str, price: PriceRow | None) -> None:
         self.requests += 1
-        if self.price:
-            self._spent += cost(self.price, Usage(fresh=self._new[task], cached=self._old[task]))
+        if price is None or self.micro_dollars is None:
+            self.micro_dollars = None
+        else:
+            self.micro_dollars += cost(price, Usage(fresh=self._new[task], cached=self._old[task]))
         self._old[task] += self._new[task]
         self._new[task] = 0
 

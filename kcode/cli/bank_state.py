@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -44,7 +45,7 @@ class State:
     topics: tuple[TopicState, ...]
     index: int
     """Tokens in every request."""
-    model: str | None
+    model: str
     first: int | None
     """Micro-dollars of the index in the first request of a task."""
     further: int | None
@@ -57,10 +58,14 @@ async def of(root: Path, chosen: Settings) -> State:
     found = bank.find(root)
     waiting = len(proposals.kept(root))
     if found is None or not chosen.memory.use:
-        return State("off", found.home if found else "", (), 0, None, None, None, waiting, None)
+        return State("off", found.home if found else "", (), 0, "", None, None, waiting, None)
     reasons = {one.topic: one.reason for one in await stale(found)}
     topics = tuple(TopicState(one.name, one.tokens, reasons.get(one.name, "")) for one in found.topics)
-    model, price = _price(chosen)
+    account, session = Account(partial(_price, chosen)), log.last_session(root)
+    for event in log.load_events(session)[0] if session else ():
+        account(event)
+    model = _model(chosen) or account.model
+    price = _price(chosen, model)
     size = found.block().tokens
     return State(
         "stale" if reasons else "on",
@@ -71,7 +76,7 @@ async def of(root: Path, chosen: Settings) -> State:
         cost(price, Usage(fresh=size)) if price else None,
         cost(price, Usage(cached=size)) if price else None,
         waiting,
-        _lately(root, price),
+        _lately(session, account),
     )
 
 
@@ -105,20 +110,22 @@ def _last_session(lately: Lately) -> str:
     )
 
 
-def _price(chosen: Settings) -> tuple[str | None, PriceRow | None]:
-    """The model of the first mode, and its price, as far as they are known."""
+def _model(chosen: Settings) -> str:
+    """Of the first mode; "" when nobody has named one and no key is there."""
     try:
-        model = Models(chosen, {}).for_mode(DEFAULT_MODE).model
-        return model, Catalog(chosen).model(model).price
+        return Models(chosen, {}).for_mode(DEFAULT_MODE).model
     except BadInput:
-        return None, None
+        return ""
 
 
-def _lately(root: Path, price: PriceRow | None) -> Lately | None:
-    path = log.last_session(root)
-    if path is None:
+def _price(chosen: Settings, model: str) -> PriceRow | None:
+    try:
+        return Catalog(chosen).model(model).price
+    except BadInput:
         return None
-    account = Account(price)
-    for event in log.load_events(path)[0]:
-        account(event)
-    return Lately(path.stem, account.requests, dict(account.topics), account.micro_dollars)
+
+
+def _lately(session: Path | None, account: Account) -> Lately | None:
+    if session is None:
+        return None
+    return Lately(session.stem, account.requests, dict(account.topics), account.micro_dollars)

@@ -10,7 +10,7 @@ from kcode.memory.account import Account
 from kcode.memory.bank import FIRST
 from kcode.scripted import Received
 from kcode.spend.prices import Rates
-from tests.playing import WIRES, WireName, call, playing, say, scenario
+from tests.playing import MODEL, WIRES, WireName, call, playing, say, scenario
 
 HOME = ".kilocode/rules/memory-bank"
 WORDS = "The cart holds lines; a line has a name, cents and a count; discounts are taken once, from the whole sum. "
@@ -63,7 +63,7 @@ async def test_what_memory_costs_is_counted_request_by_request(old_bank: Path) -
     with playing(scenario(*steps), old_bank) as play:
         await play.session.prompt("hi")
         price = play.session.task.client.catalog.model("scripted/model-1").price
-    account = Account(price)
+    account = Account(lambda model: price if model == MODEL else None)
     for event in log.load_events(log.session_path(play.session.id))[0]:
         account(event)
     assert isinstance(price, Rates)
@@ -75,5 +75,11 @@ async def test_what_memory_costs_is_counted_request_by_request(old_bank: Path) -
     assert account.micro_dollars == pytest.approx(expected, abs=3)
 
 
-def test_without_a_price_the_cost_is_unknown_and_never_nothing() -> None:
-    assert Account(None).micro_dollars is None
+async def test_without_a_price_the_cost_is_unknown_and_never_nothing(old_bank: Path) -> None:
+    with playing(scenario(say("Hm.")), old_bank) as play:
+        await play.session.prompt("hi")
+    account = Account(lambda model: None)
+    assert account.micro_dollars == 0
+    for event in log.load_events(log.session_path(play.session.id))[0]:
+        account(event)
+    assert account.micro_dollars is None
