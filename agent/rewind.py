@@ -164,7 +164,7 @@ class Rewind:
             return None
         self._must_rest()
         done = await self.checkpoints.carry_out(plan, force)
-        self.task.tell(restored(done))
+        self.task.tell(done.told())
         return done
 
     def _said(self, message: int) -> str:
@@ -181,18 +181,6 @@ class Rewind:
     def _must_rest(self) -> None:
         if self.is_working():
             raise BadInput("The model is at work: wait for it, or stop it, then go back.")
-
-
-def restored(done: Plan) -> Restored:
-    """The event of what was carried out."""
-    return Restored(
-        task=MAIN,
-        kind=done.kind,
-        checkpoint=done.target,
-        title=done.title,
-        files=tuple(file.path for file in done.restored),
-        left=tuple(file.path for file in done.conflicts),
-    )
 
 
 def _words(event: Restored) -> str:

@@ -14,7 +14,8 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from kcode.memory.checkpoints import Checkpoints, place_for
+from kcode.memory.checkpoints import Checkpoints
+from kcode.memory.keeping import place_for
 
 BOUND = 0.3
 """Seconds for a step at the first of SIZES."""

@@ -11,31 +11,27 @@ and git is never called.
 """
 
 import asyncio
-import hashlib
 import logging
-import os
 import sqlite3
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from kcode.errors import BadInput, KcodeError
-from kcode.events import MAIN, Event, MessageAdded
+from kcode.events import MAIN, Event, MessageAdded, Restored
+from kcode.memory import keeping
 from kcode.memory.seeing import Place, see
 from kcode.memory.store import Row, Store
 from kcode.memory.tree import TooMuch
 from kcode.memory.undoing import Putback, difference, lay_back, putbacks
 from kcode.messages import Prompt
-from kcode.paths import config_dir, data_dir, state_dir
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-DAY = 86_400.0
 TITLE = 100
 """Characters of a prompt that lists show."""
 
@@ -72,6 +68,13 @@ class Plan:
     @property
     def restored(self) -> tuple[Putback, ...]:
         return tuple(file for file in self.files if not file.conflict)
+
+    def told(self) -> Restored:
+        """The event that this was carried out."""
+        restored, left = (tuple(file.path for file in some) for some in (self.restored, self.conflicts))
+        return Restored(
+            task=MAIN, kind=self.kind, checkpoint=self.target, title=self.title, files=restored, left=left
+        )
 
 
 @dataclass(slots=True)
@@ -173,7 +176,7 @@ class Checkpoints:
         if self._store is None:
             self._store = Store.open(self.file, self.total)
             self._store.room -= self._store.size()
-            tidy(self.file.parent, self._store, self.keep_days, self.total)
+            keeping.tidy(self.file.parent, self._store, self.keep_days, self.total)
         return self._store
 
     def _before(self, task: str, paths: Sequence[Path] | None) -> tuple[int, tuple[str, ...] | None] | None:
@@ -296,81 +299,3 @@ def _turns(rows: list[Row]) -> list[Turn]:
     done = {row.id for row in history(rows)[0]}
     firsts = [row for row in rows if row.kind == "step" and row.id == row.turn]
     return [Turn(row.id, row.at, row.session, row.title, row.id not in done) for row in firsts]
-
-
-def folder() -> Path:
-    return data_dir() / "checkpoints"
-
-
-def file_for(root: Path) -> Path:
-    """Where the checkpoints of a workspace are kept."""
-    return (
-        folder() / f"{root.name[:40] or 'root'}-{hashlib.sha256(str(root).encode()).hexdigest()[:16]}.sqlite3"
-    )
-
-
-def place_for(root: Path, also: Sequence[Path], largest: int) -> Place:
-    own = {path.resolve() for path in (config_dir(), data_dir(), state_dir())}
-    return Place(root, tuple(also), tuple(own), largest)
-
-
-def sessions_in(file: Path) -> list[str]:
-    """Those that have checkpoints there, the one with the newest last."""
-    if not file.exists():
-        return []
-    try:
-        store = Store.open(file, 0)
-    except (OSError, sqlite3.Error) as error:
-        raise KcodeError(f"{file} cannot be read: {error}.") from None
-    try:
-        newest = {row.session: row.id for row in store.checkpoints()}
-    finally:
-        store.close()
-    return sorted(newest, key=lambda session: newest[session])
-
-
-def tidy(folder: Path, store: Store | None, keep_days: float, total: int, *, now: bool = False) -> int:
-    """Forget what is older than `keep_days`, and the oldest until all takes no more than `total` bytes. Once a day,
-    unless `now`. Bytes that were freed."""
-    if not folder.is_dir():
-        return 0
-    mark = folder / "tidied"
-    with suppress(FileNotFoundError):
-        if not now and time.time() - mark.stat().st_mtime < DAY:
-            return 0
-    mark.touch(mode=0o600)
-    age = keep_days * DAY
-    sizes = _sizes(folder)
-    oldest_first = sorted(sizes, key=lambda file: file.stat().st_mtime)
-    others = [file for file in oldest_first if store is None or file != store.path]
-    for file in others:
-        _tidy_one(file, time.time() - age)
-    for file in others:
-        if sum(_sizes(folder).values()) > total:
-            file.unlink(missing_ok=True)
-    if store is not None:
-        store.prune(time.time() - age)
-        while sum(_sizes(folder).values()) > total and age > 60:
-            age /= 4
-            store.prune(time.time() - age)
-    return sum(sizes.values()) - sum(_sizes(folder).values())
-
-
-def _sizes(folder: Path) -> dict[Path, int]:
-    return {file: file.stat().st_size for file in sorted(folder.glob("*.sqlite3"))}
-
-
-def _tidy_one(file: Path, before: float) -> None:
-    used = file.stat()
-    if used.st_mtime < before:
-        file.unlink(missing_ok=True)
-        return
-    with suppress(
-        sqlite3.Error, OSError
-    ):  # another kcode has it, or it is damaged: it is tidied by its owner
-        other = Store.open(file, 0)
-        try:
-            other.prune(before)
-        finally:
-            other.close()
-        os.utime(file, ns=(used.st_atime_ns, used.st_mtime_ns))  # that was no use of it

@@ -6,7 +6,7 @@ import click
 
 from kcode import settings
 from kcode.cli.undo import NOTHING, Wish, go_back, how_to, line_of, opened, run, show_turns, where
-from kcode.memory import checkpoints
+from kcode.memory import keeping
 from kcode.memory.checkpoints import Checkpoints, Plan
 from kcode.visible import size_of, visible
 
@@ -21,7 +21,7 @@ def command() -> None:
 def list_checkpoints(folder: str, session: str | None) -> None:
     """What can be gone back to, the newest first, and what all of it takes on the disk."""
     show_turns(Wish(Path(folder), session))
-    files = checkpoints.folder()
+    files = keeping.folder()
     size = size_of(sum(file.stat().st_size for file in files.glob("*.sqlite3")))
     click.echo(f"All that is kept, of every folder: {size} in {files}")
 
@@ -59,5 +59,5 @@ def prune(days: float | None) -> None:
     """Make room: forget old checkpoints, of every folder."""
     chosen = settings.load([settings.user_file()]).checkpoints
     keep = chosen.keep_days if days is None else days
-    freed = checkpoints.tidy(checkpoints.folder(), None, keep, chosen.total, now=True)
+    freed = keeping.tidy(keeping.folder(), None, keep, chosen.total, now=True)
     click.echo(f"{size_of(max(0, freed))} were freed.")

@@ -24,7 +24,7 @@ from kcode.errors import BadInput
 from kcode.events import MAIN, Event, Listener, Spent
 from kcode.llm.catalog import Catalog, key_for
 from kcode.llm.client import Client
-from kcode.memory import checkpoints, log, skills
+from kcode.memory import checkpoints, keeping, log, skills
 from kcode.memory.project import Project
 from kcode.modes.choice import EVERY, Models
 from kcode.modes.load import load_modes
@@ -349,6 +349,6 @@ def _checkpoints(
 ) -> checkpoints.Checkpoints:
     """Those of the session; they are gone with an ephemeral one."""
     wish = chosen.checkpoints
-    file = overflow / "checkpoints.sqlite3" if options.ephemeral else checkpoints.file_for(root)
-    place = checkpoints.place_for(root, also, wish.largest_file)
+    file = overflow / "checkpoints.sqlite3" if options.ephemeral else keeping.file_for(root)
+    place = keeping.place_for(root, also, wish.largest_file)
     return checkpoints.Checkpoints(place, id, file, wish.total, wish.keep_days, wish.enabled)

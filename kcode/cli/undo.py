@@ -12,9 +12,8 @@ from typing import Any, TypeVar
 import click
 
 from kcode import settings
-from kcode.agent.rewind import restored
 from kcode.errors import BadInput
-from kcode.memory import checkpoints, log
+from kcode.memory import keeping, log
 from kcode.memory.checkpoints import Checkpoints, Plan, Turn
 from kcode.memory.undoing import Act, Putback
 from kcode.visible import escaped, visible
@@ -135,8 +134,8 @@ def opened(wish: Wish) -> Iterator[Checkpoints]:
     """The checkpoints of the last session here, or of the one that is named; here or in a folder above."""
     here = wish.folder.expanduser().resolve()
     for root in (here, *here.parents):
-        file = checkpoints.file_for(root)
-        sessions = [id for id in checkpoints.sessions_in(file) if id.startswith(wish.session or "")]
+        file = keeping.file_for(root)
+        sessions = [id for id in keeping.sessions_in(file) if id.startswith(wish.session or "")]
         if sessions:
             break
     else:
@@ -145,7 +144,7 @@ def opened(wish: Wish) -> Iterator[Checkpoints]:
             f"Nothing was kept in {here}{named}: kcode has changed no files there, or it is long ago."
         )
     chosen = settings.load([settings.user_file()]).checkpoints
-    place = checkpoints.place_for(root, (), chosen.largest_file)
+    place = keeping.place_for(root, (), chosen.largest_file)
     kept = Checkpoints(place, sessions[-1], file, chosen.total, chosen.keep_days)
     try:
         yield kept
@@ -170,6 +169,6 @@ def _told(session: str) -> Iterator[Callable[[Plan], None]]:
         return
     file = log.SessionLog(path)
     try:
-        yield lambda done: file.append(restored(done))
+        yield lambda done: file.append(done.told())
     finally:
         file.close()

@@ -6,7 +6,7 @@ import pytest
 from kcode.agent.task import Conversation
 from kcode.errors import BadInput
 from kcode.events import MAIN, Checkpointed, Event, MessageAdded, Noticed, Restored, Rewound
-from kcode.memory import checkpoints, log
+from kcode.memory import keeping, log
 from kcode.messages import Prompt
 from tests.playing import DOLLARS, NAME, Play, call, calls, playing, say
 
@@ -164,7 +164,7 @@ async def test_a_store_that_fails_is_a_notice_and_the_work_goes_on(
 async def test_an_ephemeral_session_leaves_nothing_behind(repository: Path) -> None:
     with playing(SCRIPT, repository, ephemeral=True) as play:
         await played(play, "one")
-        assert not checkpoints.folder().exists()
+        assert not keeping.folder().exists()
         await play.session.rewind.undo()
         assert not (repository / "one.txt").exists()
 

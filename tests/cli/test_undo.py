@@ -11,7 +11,7 @@ from kcode.cli import redo as redo_command
 from kcode.cli import undo as undo_command
 from kcode.errors import BadInput
 from kcode.events import Restored
-from kcode.memory import checkpoints, log
+from kcode.memory import keeping, log
 from kcode.messages import Prompt
 from tests.playing import DOLLARS, NAME, call, playing, say, scenario
 
@@ -135,7 +135,7 @@ def test_a_session_that_is_open_elsewhere_is_not_pulled_from_under_its_feet(here
 def test_checkpoints_are_listed_shown_restored_and_pruned(here: Path) -> None:
     command = checkpoints_command.command
     listed = said(command, "list")
-    assert "second prompt" in listed and str(checkpoints.folder()) in listed
+    assert "second prompt" in listed and str(keeping.folder()) in listed
     first = listed.splitlines()[2].split()[0]
     shown = said(command, "show", listed.splitlines()[1].split()[0])
     assert "  change back      one.txt\n    @@ -1,2 +1 @@\n     1\n    -more\n" in shown

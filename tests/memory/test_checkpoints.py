@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from kcode.errors import BadInput, KcodeError
-from kcode.memory import checkpoints as kept
-from kcode.memory.checkpoints import Checkpoints, Plan, place_for
+from kcode.memory import keeping
+from kcode.memory.checkpoints import Checkpoints, Plan
+from kcode.memory.keeping import place_for
 from tests.running import program, until
 
 Make = Callable[..., Checkpoints]
@@ -315,7 +316,8 @@ async def test_a_look_of_another_session_does_not_claim_what_a_running_command_d
 WORK = """
 import asyncio, sys
 from pathlib import Path
-from kcode.memory.checkpoints import Checkpoints, place_for
+from kcode.memory.checkpoints import Checkpoints
+from kcode.memory.keeping import place_for
 root, file, session, name = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sys.argv[4]
 async def work():
     one = Checkpoints(place_for(root, (), 100_000), session, file, 10_000_000, 14.0)
@@ -441,7 +443,7 @@ async def test_old_checkpoints_are_forgotten_and_their_room_is_given_back(
     one.close()
     file = tmp_path / "kept" / "x.sqlite3"
     before = file.stat().st_size
-    freed = kept.tidy(file.parent, None, keep_days=0, total=10_000_000, now=True)
+    freed = keeping.tidy(file.parent, None, keep_days=0, total=10_000_000, now=True)
     assert freed > 200_000
     assert not file.exists() or file.stat().st_size == before - freed
     assert (root / "a.txt").stat().st_size == 90_000
@@ -456,7 +458,7 @@ async def test_the_oldest_stores_go_when_all_together_take_too_much(
             (root / "a.txt").write_bytes(os.urandom(90_000))
         one.close()
     os.utime(tmp_path / "kept" / "old.sqlite3", (time.time() - 1000,) * 2)
-    kept.tidy(tmp_path / "kept", None, keep_days=14, total=250_000, now=True)
+    keeping.tidy(tmp_path / "kept", None, keep_days=14, total=250_000, now=True)
     assert [file.name for file in (tmp_path / "kept").glob("*.sqlite3")] == ["new.sqlite3"]
 
 

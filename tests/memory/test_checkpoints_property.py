@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kcode.files.disk import replace
-from kcode.memory.checkpoints import Checkpoints, place_for
+from kcode.memory.checkpoints import Checkpoints
+from kcode.memory.keeping import place_for
 
 NAMES = [
     "a",
