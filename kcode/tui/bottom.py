@@ -60,6 +60,8 @@ class Bottom(Vertical):
         self._given: Callable[[str], None] = lambda _: None
         self._picked: Callable[[Choice], None] = lambda _: None
         self._metered = 0.0
+        self._is_metered = True
+        """Whether the meter shows what was told last."""
         self._word, self._word_until = "", 0.0
         self.addressee = ""
         """Who hears what is said, if it is not the main task."""
@@ -91,7 +93,8 @@ class Bottom(Vertical):
         now = time.monotonic()
         word = self._word if now < self._word_until else ""
         self.activity.show(state.doing, "Esc stops" if state.is_working else word, state.began)
-        if now - self._metered >= METER_PACE:
+        self._is_metered = now - self._metered >= METER_PACE
+        if self._is_metered:
             self._metered = now
             self.status.show(state.meter.reading())
 
@@ -100,7 +103,7 @@ class Bottom(Vertical):
         """Whether nothing here changes by itself: no clock runs, no word fades, no rate falls."""
         reading = self.status.reading
         is_fading = time.monotonic() < self._word_until + PASSING
-        return not (self.activity.doing or is_fading or (reading and reading.per_minute))
+        return self._is_metered and not (self.activity.doing or is_fading or (reading and reading.per_minute))
 
     def say(self, word: str) -> None:
         """A word on what was just done, for a few seconds."""

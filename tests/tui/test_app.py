@@ -279,7 +279,9 @@ async def test_a_budget_stops_the_work_and_says_so(start: Start) -> None:
     async with start(HELLO, max_budget_usd=Decimal("0.01")) as run:
         await run.sees("$0.0100 left")
         await run.type("say hello")
-        await run.sees("budget")
+        await run.sees("kcode has stopped, and asks")
+        await asyncio.sleep(max(GRACE, PAUSE) + 0.2)
+        await run.press("4")
         await run.rests()
         assert run.provider.requests == []
         await run.type("/budget 5")
@@ -441,7 +443,7 @@ async def test_a_path_at_the_beginning_is_no_command(start: Start) -> None:
     [
         ("/cost", "By purpose"),
         ("/context", "system prompt"),
-        ("/help", "/permissions"),
+        ("/help", "/model [NAME]"),
         ("/keys", "Shift+Tab"),
         ("/status", "session"),
     ],

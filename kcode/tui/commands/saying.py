@@ -50,7 +50,7 @@ def remember(desk: Desk, text: str) -> None:
 
 
 async def _remember(desk: Desk, text: str) -> None:
-    said = await output_of(desk, ("memory", "remember", "--", text))
+    said = await output_of(desk, ("memory", "remember", "--", text), well=(0,))
     desk.notice(f"Remembered: {safe(said).splitlines()[0] if said else text}")
 
 

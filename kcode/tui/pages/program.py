@@ -5,9 +5,11 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from textual.content import Content
 
+import kcode
 from kcode.errors import KcodeError
 from kcode.tui.desk import Desk
 from kcode.tui.text.safe import safe
@@ -30,10 +32,11 @@ async def _show(desk: Desk, arguments: tuple[str, ...]) -> None:
     desk.view(f"kcode {shlex.join(arguments)}", Content(safe(output)))
 
 
-async def output_of(desk: Desk, arguments: tuple[str, ...]) -> str:
-    """KcodeError, with what was said, when it fails."""
+async def output_of(desk: Desk, arguments: tuple[str, ...], well: tuple[int, ...] = (0, 1)) -> str:
+    """KcodeError, with what was said, when it ends with another code than those."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        "-P",  # nothing is imported from the folder that is worked in
         "-m",
         "kcode",
         *arguments,
@@ -41,7 +44,7 @@ async def output_of(desk: Desk, arguments: tuple[str, ...]) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=desk.root,
-        env={**os.environ, "NO_COLOR": "1"},
+        env=_environment(),
         start_new_session=True,
     )
     try:
@@ -52,6 +55,16 @@ async def output_of(desk: Desk, arguments: tuple[str, ...]) -> str:
         if process.returncode is None:
             process.kill()
     text = output.decode(errors="replace").strip()
-    if process.returncode not in (0, 1):
+    if process.returncode not in well:
         raise KcodeError(text or f"kcode {arguments[0]} ended with {process.returncode}.")
     return text
+
+
+def _environment() -> dict[str, str]:
+    """With this very kcode where Python looks for it."""
+    home = str(Path(kcode.__file__).parents[1])
+    return {
+        **os.environ,
+        "NO_COLOR": "1",
+        "PYTHONPATH": os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")])),
+    }

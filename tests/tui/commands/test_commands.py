@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pytest
 
 from kcode.errors import BadInput
-from kcode.tui.commands.commands import COMMANDS, named, offered, parted
+from kcode.tui.commands.commands import COMMANDS, markdown, named, offered, parted
+from kcode.tui.desk import Command
 
 
 def test_no_name_or_synonym_is_taken_twice() -> None:
@@ -45,3 +48,14 @@ def test_names_come_before_synonyms_and_nothing_shows_all() -> None:
 )
 def test_a_command_is_told_from_a_message(text: str, parts: tuple[str, str] | None) -> None:
     assert parted(text) == parts
+
+
+def test_an_own_command_does_not_take_the_place_of_kcodes() -> None:
+    own = Command("help", "mine", lambda desk, text: None)
+    assert named("help", [own]) is not own
+    other = Command("greet", "mine", lambda desk, text: None)
+    assert named("greet", [other]) is other and offered("gre", [other])[0] is other
+
+
+def test_the_page_on_commands_is_true() -> None:
+    assert (Path(__file__).parents[3] / "docs" / "commands.md").read_text() == markdown(COMMANDS)

@@ -12,11 +12,12 @@ from kcode.events import (
     Spend,
     Spent,
     TaskEnded,
+    TaskStarted,
     TextArrived,
     ThinkingArrived,
     ToolStarted,
 )
-from kcode.messages import Prompt, Reply, Usage
+from kcode.messages import Reply, Usage
 from kcode.modes.choice import Models
 from kcode.modes.load import load_modes
 from kcode.settings import Settings
@@ -92,10 +93,19 @@ def test_the_end_of_a_task_ends_its_questions_and_no_others() -> None:
     assert list(state.asked) == ["q2"]
 
 
-def test_a_subtask_is_known_by_its_first_prompt() -> None:
-    state = working(MessageAdded(task="child", message=Prompt(text="fix the\ntests")))
-    assert state.title_of("child") == "fix the tests"
-    assert state.title_of("main") == ""
+def test_a_subtask_is_known_by_its_title() -> None:
+    child = TaskStarted(task="1", parent="main", mode="code", model="a/b", project="", title="fix the tests")
+    state = working(child)
+    assert state.title_of("1") == "task 1: fix the tests"
+    assert (state.title_of("main"), state.doing) == ("", "1 task at work")
+    state.hear(TaskEnded(task="1", outcome="done", text=""))
+    assert state.doing == "Working"
+
+
+def test_what_subtasks_do_is_not_what_the_main_task_does() -> None:
+    state = working(ToolStarted(task="main", call_id="c", name="read", title="Read a.py"))
+    state.hear(TextArrived(task="1", text="x"))
+    assert state.doing == "Read a.py"
 
 
 def test_what_happened_before_counts_but_is_not_asked_again() -> None:

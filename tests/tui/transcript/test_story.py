@@ -18,6 +18,7 @@ from kcode.events import (
     OutputArrived,
     QuestionAsked,
     Retrying,
+    Rewound,
     Spend,
     Spent,
     TaskEnded,
@@ -324,3 +325,53 @@ def test_what_was_stored_gives_the_blocks_that_were_seen_live(script: list[list[
 def test_blocks_are_compared_without_their_keys() -> None:
     said = Said(key=1, text="x")
     assert replace(said, key=2) == said
+
+
+def test_a_subtask_takes_the_place_of_the_call_that_began_it() -> None:
+    child = TaskStarted(
+        task="1", parent=MAIN, mode="ask", model="a/b", project="", title="Find it", call_id="d"
+    )
+    events = (
+        added(Reply(calls=(ToolCall(id="d", name="delegate"), ToolCall(id="e", name="read")), stop="calls")),
+        started("d", "delegate", "Delegate: find it"),
+        child,
+        TaskEnded(task="1", outcome="done", text="Found."),
+        added(ToolResult(call_id="d", text="Found. It cost nothing.")),
+    )
+    first, second = told(*events)
+    assert isinstance(first, Subtask) and isinstance(second, Call)
+    assert (first.title, first.outcome, first.result) == ("Find it", "done", "Found. It cost nothing.")
+
+
+def test_a_subtask_that_goes_on_stands_where_it_was_called_again() -> None:
+    child = TaskStarted(task="1", parent=MAIN, mode="ask", model="a/b", project="", title="Find it")
+    again = child.model_copy(update={"call_id": "d"})
+    blocks = told(
+        child,
+        TaskEnded(task="1", outcome="failed", text="No."),
+        added(Prompt(text="once more")),
+        added(Reply(calls=(ToolCall(id="d", name="delegate"),), stop="calls")),
+        again,
+    )
+    assert [block.outcome for block in blocks if isinstance(block, Subtask)] == ["failed", ""]
+
+
+def test_what_was_rewound_was_never_said() -> None:
+    blocks = told(
+        added(Prompt(text="one")),
+        added(Reply(text="1")),
+        added(Prompt(text="two")),
+        added(Reply(text="2")),
+        Rewound(task=MAIN, kept=2, prompts=1, unsaid="two"),
+    )
+    assert [block.text for block in blocks if isinstance(block, Said | Replied | Notice)] == [
+        "one",
+        "1",
+        "Back before: two",
+    ]
+
+
+def test_what_kcode_says_to_the_model_is_not_shown_as_the_users_words() -> None:
+    (notice,) = told(added(Prompt(text="Go on.\nIn smaller parts.", by="kcode")))
+    assert isinstance(notice, Notice)
+    assert (notice.text, notice.details) == ("kcode: Go on.", "In smaller parts.")
