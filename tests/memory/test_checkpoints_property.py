@@ -192,7 +192,7 @@ def _can_be_written(path: Path) -> bool:
 
 
 @pytest.mark.parametrize("kind", [plain, repo, nested, submodule, inside_submodule, worktree])
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(turns=st.lists(steps(), min_size=1, max_size=3))
 def test_undoing_every_prompt_gives_back_the_tree_and_redoing_them_its_end(
     kind: Callable[[Path], Path], turns: list[list[str | tuple[str, str]]]
