@@ -1,5 +1,6 @@
 """How foreign text and sizes are shown to people and models: nothing invisible, nothing that moves the cursor."""
 
+import re
 import unicodedata
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"}
@@ -13,6 +14,14 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(f"⟨U+{ord(char):04X}⟩" if _is_hidden(char) else char for char in text)
+
+
+_OWN_WORDS = re.compile(r'^([ \t]*)<(?=now>|(?:rules|memory|skills|map) from=")', re.MULTILINE)
+
+
+def unforged(text: str) -> str:
+    """Foreign text for a model: where a line begins as kcode's own words do, it begins so no more."""
+    return _OWN_WORDS.sub(r"\1< ", text) if "<" in text else text
 
 
 def _is_hidden(char: str) -> bool:

@@ -14,6 +14,7 @@ from itertools import takewhile
 from typing import Any, Literal
 
 from kcode.messages import Image, Message, Prompt, Reply, ToolCall, ToolResult
+from kcode.visible import unforged
 
 Family = Literal[
     "anthropic", "openai", "openrouter", "gemini", "deepseek", "moonshot", "ollama", "compatible"
@@ -99,8 +100,10 @@ class _Writer:
                     yield from self.shown_images()
 
     def prompt(self, prompt: Prompt) -> Iterator[Wire]:
-        notes = f"<now>\n{prompt.notes}\n</now>" if prompt.notes.strip() else ""
-        parts = [part for part in (prompt.text, notes) if part.strip()]
+        inner = prompt.notes.replace("</now>", "< /now>")  # the name of a branch, or of a file, could end it
+        notes = f"<now>\n{inner}\n</now>" if prompt.notes.strip() else ""
+        text = unforged(prompt.text) if prompt.by == "user" else prompt.text
+        parts = [part for part in (text, notes) if part.strip()]
         if parts or prompt.images:
             yield {"role": "user", "content": self.content(parts, prompt.images)}
 
@@ -119,7 +122,7 @@ class _Writer:
         yield written
 
     def result(self, result: ToolResult) -> Wire:
-        text = result.text if result.text.strip() else NO_OUTPUT
+        text = unforged(result.text) if result.text.strip() else NO_OUTPUT
         if not result.ok and not text[:40].lower().lstrip("(").startswith(("error", "cancel")):
             text = f"Error: {text}"
         text += f"\n\n{result.notes}" if result.notes else ""
