@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from kcode.errors import BadInput
-from kcode.events import Event, MessageAdded, SessionNamed, SessionStarted, TaskEnded
+from kcode.events import Event, MessageAdded, SessionStarted, TaskEnded
 from kcode.messages import Prompt, Record, Reply
 from kcode.paths import data_dir, private_dir
 
@@ -27,16 +27,6 @@ class Entry(Record):
     at: float
     """Seconds since the epoch."""
     event: Event
-
-
-class SessionInfo(Record):
-    id: str
-    path: Path
-    root: str
-    updated: float
-    title: str
-    """Its name, else the first prompt, in one line."""
-    prompts: int
 
 
 class SessionLog:
@@ -145,30 +135,11 @@ def newest_first() -> Iterator[Path]:
 
 def last_session(root: Path) -> Path | None:
     """The newest session that was begun in this folder."""
-    return next((path for path in newest_first() if _started_in(path) == str(root)), None)
+    return next((path for path in newest_first() if started_in(path) == str(root)), None)
 
 
-def session_info(path: Path) -> SessionInfo | None:
-    """What a list of sessions shows; None when the file holds no session."""
-    entries, _ = read_log(path)
-    started = next((e.event for e in entries if isinstance(e.event, SessionStarted)), None)
-    if started is None:
-        return None
-    prompts = [e.event.message for e in entries if isinstance(e.event, MessageAdded)]
-    texts = [m.text for m in prompts if isinstance(m, Prompt)]
-    names = [e.event.name for e in entries if isinstance(e.event, SessionNamed)]
-    title = [*names[-1:], *texts, ""][0]
-    return SessionInfo(
-        id=path.stem,
-        path=path,
-        root=started.root,
-        updated=entries[-1].at,
-        title=" ".join(title.split())[:200],
-        prompts=len(texts),
-    )
-
-
-def _started_in(path: Path) -> str | None:
+def started_in(path: Path) -> str | None:
+    """The folder that the session was begun in, by its first line."""
     with contextlib.suppress(OSError, ValidationError), path.open("rb") as file:
         first = Entry.model_validate_json(file.readline()).event
         return first.root if isinstance(first, SessionStarted) else None

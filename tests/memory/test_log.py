@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kcode.errors import BadInput
-from kcode.events import Event, MessageAdded, SessionNamed, SessionStarted, TextArrived
+from kcode.events import Event, MessageAdded, SessionStarted, TextArrived
 from kcode.memory import log
 from kcode.messages import Prompt, Reply, Usage
 
@@ -98,17 +98,3 @@ def test_the_last_session_of_a_folder_is_the_one_that_was_worked_in_last(kcode_h
     os.utime(later, (1e9, 1e9))
     assert log.last_session(Path("/here")) == here
     assert log.last_session(Path("/nowhere")) is None
-
-
-def test_a_list_shows_the_name_or_the_first_prompt(kcode_home: Path) -> None:
-    path = stored(log.session_path("20260101-000000-aaaa"), STARTED, ASKED, SAID)
-    info = log.session_info(path)
-    assert info is not None and (info.title, info.prompts, info.root) == ("mend it please", 1, "/here")
-    stored(path, SessionNamed(task="main", name="The mending"))
-    info = log.session_info(path)
-    assert info is not None and info.title == "The mending"
-
-
-def test_a_file_without_a_session_has_no_info(tmp_path: Path) -> None:
-    (tmp_path / "x.jsonl").write_text("")
-    assert log.session_info(tmp_path / "x.jsonl") is None

@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from kcode.events import ModeChanged, Spent
-from kcode.memory import log
+from kcode.memory import log, sessions
 from kcode.paths import data_dir
 from kcode.tui.approval.ask import GRACE, PAUSE
 from tests.playing import call
@@ -364,7 +364,7 @@ async def test_a_name_is_kept_with_the_session(start: Start) -> None:
         await run.type("/rename the greeting")
         await run.until(lambda: run.app.talk.state.name == "the greeting")
         assert run.app.talk.state.opened is not None
-        info = log.session_info(log.session_path(run.app.talk.state.opened.session))
+        info = sessions.session_info(log.session_path(run.app.talk.state.opened.session))
         assert info is not None and info.title == "the greeting"
 
 

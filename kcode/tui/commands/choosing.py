@@ -1,9 +1,10 @@
 """What can be chosen in the middle of a session: mode, model, permissions, another session, a theme."""
 
 import asyncio
+import itertools
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 from kcode import keys
@@ -12,7 +13,7 @@ from kcode.events import Effort
 from kcode.llm.catalog import Catalog, ModelFacts
 from kcode.llm.providers import Provider
 from kcode.llm.servers import ask_servers
-from kcode.memory import log
+from kcode.memory import log, sessions
 from kcode.messages import Usage
 from kcode.settings import PermissionMode
 from kcode.spend.meter import Reading
@@ -294,10 +295,9 @@ def _resume(desk: Desk, id: str) -> None:
         desk.engine.open(Wish("resume", id))
 
 
-def _sessions_of(root: str) -> list[log.SessionInfo]:
-    found: Iterable[log.SessionInfo | None] = (log.session_info(path) for path in log.newest_first())
-    here = (info for info in found if info and info.root == root and info.prompts)
-    return [info for info, _ in zip(here, range(SESSIONS_LISTED), strict=False)]
+def _sessions_of(root: str) -> list[sessions.SessionInfo]:
+    here = (info for info, _ in sessions.listed(root) if info.prompts)
+    return list(itertools.islice(here, SESSIONS_LISTED))
 
 
 def _when(at: float) -> str:
