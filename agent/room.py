@@ -33,7 +33,8 @@ FIRST_LINE = 80
 async def keep_short(task: Task) -> None:
     """Before a request: shorten the conversation, when by this session's own figures that pays for itself."""
     facts = task.client.catalog.model(task.conversation.model)
-    if task.client.settings.context.shorten != "auto" or facts.price is None:
+    is_short = any(task.conversation.contexts) and max(task.conversation.contexts) < LEAST // 2
+    if is_short or task.client.settings.context.shorten != "auto" or facts.price is None:
         return
     request = task.request()
     context = task.client.estimate(request)

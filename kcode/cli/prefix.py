@@ -8,9 +8,9 @@ from pathlib import Path
 from kcode import paths, settings
 from kcode.errors import BadInput, KcodeError
 from kcode.llm.catalog import Catalog, ModelFacts
-from kcode.llm.fingerprint import Fingerprint, parsed
+from kcode.llm.fingerprint import Fingerprint
 from kcode.llm.misses import WORDS, Asked, Miss, explained
-from kcode.llm.watch import asked
+from kcode.llm.watch import readable
 from kcode.memory import log
 from kcode.spend.ledger import Ledger
 from kcode.spend.money import dollars, tokens
@@ -59,9 +59,7 @@ def report(prefix: str, root: Path, as_json: bool) -> str:
 def lines_of(traces: Sequence[Trace], catalog: Catalog) -> Iterator[Line]:
     befores: dict[str, Asked] = {}
     prints: dict[str, Fingerprint] = {}
-    for trace in traces:
-        print = parsed(trace.fingerprint) or Fingerprint()
-        now = asked(trace)
+    for trace, print, now in readable(traces):
         miss = _miss(befores.get(trace.task), now, trace, catalog) if now else None
         other = befores[trace.task].print if trace.task in befores else prints.get(trace.model)
         yield Line(

@@ -66,6 +66,8 @@ class Attempt:
     life: Life = "5m"
     """For how long it asks the provider to keep what it stores."""
     print: Fingerprint = field(default_factory=Fingerprint)
+    print_before: Fingerprint | None = None
+    """Of the task's request before."""
     heard: Heard = field(default_factory=Heard)
     usage: Usage | None = None
     is_partial: bool = True
@@ -270,7 +272,7 @@ class Attempt:
             reads=request.reads,
             price=price,
             upper_bound=self._upper_bound(self._wanted()),
-            fingerprint=str(self.print),
+            fingerprint=self.print.text(self.print_before),
         )
 
     def _upper_bound(self, max_tokens: int) -> int | None:

@@ -131,6 +131,8 @@ class Client:
     def _attempt(
         self, request: Request, facts: ModelFacts, key: Key | None, tell: Listener, before: list[str]
     ) -> Attempt:
+        who = (request.session, request.task)
+        asked_before = self.watch.before(who)
         return Attempt(
             request=request,
             facts=facts,
@@ -142,7 +144,8 @@ class Client:
             parent=before[-1] if before else None,
             told=self._told,
             known_input=self._inputs.get((request.task, request.model), 0),
-            life=self.watch.life((request.session, request.task), facts),
+            life=self.watch.life(who, facts),
+            print_before=asked_before.print if asked_before else None,
         )
 
     def _watch_cache(self, one: Attempt, tell: Listener) -> None:

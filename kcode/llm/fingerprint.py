@@ -1,7 +1,8 @@
 """What a request looked like to the provider's cache: a short hash and the size of each of its blocks. Pure.
 
 Kept as text in the ledger's row, so that it can be said long afterwards where two requests part:
-`effort=high life=5m key=1f2e3d4c | tools:1a2b3c4d:2210 system:... prompt:...:310 reply:... result:...:8001`.
+`effort=high life=5m key=1f2e3d4c | tools:1a2b3c4d:2210 system:... prompt:...:310 reply:... result:...:8001`;
+`=12` stands for as many blocks as the task's request before had, so that a row stays short however long the talk is.
 """
 
 import json
@@ -39,9 +40,11 @@ class Fingerprint(Record):
     key: str = ""
     """A hash that tells two keys apart; "" where none is needed."""
 
-    def __str__(self) -> str:
-        beside = f"effort={self.effort} life={self.life} key={self.key}"
-        return f"{beside} | {' '.join(map(str, self.blocks))}"
+    def text(self, before: "Fingerprint | None" = None) -> str:
+        """For the ledger; `before`: of the request before, which whoever reads it will have, too."""
+        same = before.shared_blocks(self) if before else 0
+        blocks = [*([f"={same}"] if same else []), *map(str, self.blocks[same:])]
+        return f"effort={self.effort} life={self.life} key={self.key} | {' '.join(blocks)}"
 
     @property
     def bytes(self) -> int:
@@ -63,21 +66,24 @@ def fingerprint(request: Request, life: Life = "5m", key: str = "") -> Fingerpri
     return Fingerprint(blocks=tuple(blocks(request)), effort=request.effort or "", life=life, key=key)
 
 
-def parsed(text: str) -> Fingerprint | None:
-    """What `str` wrote; None for a row of an older kcode, or one that has none."""
+def parsed(text: str, before: Fingerprint | None = None) -> Fingerprint | None:
+    """What `text` wrote; None for a row of an older kcode, or one that has none."""
     beside, bar, written = text.partition(" | ")
     fields = dict(word.split("=", 1) for word in beside.split() if "=" in word)
     if not bar or fields.keys() != {"effort", "life", "key"}:
         return None
-    parts = [word.split(":") for word in written.split()]
-    return Fingerprint.model_validate(
-        fields
-        | {
-            "blocks": [
-                {"kind": kind, "hash": hash, "bytes": int(size), "images": int(images[0]) if images else 0}
-                for kind, hash, size, *images in parts
-            ]
-        }
+    words = written.split()
+    same = int(words.pop(0)[1:]) if words and words[0].startswith("=") else 0
+    if same and (before is None or len(before.blocks) < same):
+        return None
+    shared = before.blocks[:same] if before else ()
+    return Fingerprint.model_validate(fields | {"blocks": (*shared, *map(_parsed, words))})
+
+
+def _parsed(word: str) -> Block:
+    kind, hash, size, *images = word.split(":")
+    return Block.model_validate(
+        {"kind": kind, "hash": hash, "bytes": int(size), "images": int(images[0]) if images else 0}
     )
 
 

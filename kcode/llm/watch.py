@@ -1,10 +1,11 @@
 """What every task asked last, and when: from it follows whether the cache was missed, and how long to keep it."""
 
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from kcode.llm.catalog import ModelFacts
-from kcode.llm.fingerprint import parsed
+from kcode.llm.fingerprint import Fingerprint, parsed
 from kcode.llm.misses import Asked, Miss, explained
 from kcode.spend.economics import REMEMBERED, Gap, Life, life
 from kcode.spend.ledger import Ledger
@@ -27,7 +28,7 @@ class Watch:
     def before(self, who: Who) -> Asked | None:
         """The last request of the task; after a restart, as the ledger has it."""
         if who not in self._last:
-            past = [found for trace in self.ledger.traces(*who) if (found := asked(trace))]
+            past = [found for _, _, found in readable(self.ledger.traces(*who)) if found]
             self._last[who] = past[-1] if past else None
         return self._last[who]
 
@@ -56,10 +57,20 @@ class Watch:
             self._kept.add(who)
 
 
-def asked(trace: Trace) -> Asked | None:
+def readable(traces: Sequence[Trace]) -> Iterator[tuple[Trace, Fingerprint, Asked | None]]:
+    """The requests of a session with what they looked like, and what is known of their answer."""
+    befores: dict[str, Fingerprint] = {}
+    for trace in traces:
+        print = parsed(trace.fingerprint, befores.get(trace.task))
+        answered = _asked(trace, print) if print else None
+        if answered:
+            befores[trace.task] = answered.print
+        yield trace, print or Fingerprint(), answered
+
+
+def _asked(trace: Trace, print: Fingerprint) -> Asked | None:
     """A request of the conversation whose end was told by the provider; None for any other."""
-    print = parsed(trace.fingerprint)
-    if print is None or trace.purpose != "chat" or trace.state != "settled":
+    if trace.purpose != "chat" or trace.state != "settled":
         return None
     return Asked(
         model=trace.model,

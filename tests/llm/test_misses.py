@@ -13,7 +13,7 @@ from kcode.llm.client import Client
 from kcode.llm.fingerprint import Block, Fingerprint, parsed
 from kcode.llm.misses import Asked, Cause, Miss, explained, misses_of
 from kcode.llm.request import Request
-from kcode.llm.watch import asked
+from kcode.llm.watch import readable
 from kcode.messages import Prompt, Reply, ToolCall, ToolResult, Usage
 from tests.playing import MODEL, Play, call, playing, say, scenario
 
@@ -51,7 +51,7 @@ class Bench:
         """Of every request, as the ledger tells it afterwards."""
         facts = self.client.catalog.model(MODEL)
         traces = self.play.started.ledger.traces(self.play.session.id)
-        found = [one for trace in traces if (one := asked(trace))]
+        found = [one for _, _, one in readable(traces) if one]
         misses = misses_of(found, facts.cache, facts.cache_min_tokens, facts.price)
         return [None if miss is None else miss.cause for miss in misses]
 
@@ -180,7 +180,7 @@ async def test_two_requests_side_by_side_both_pay(tmp_path: Path) -> None:
     with bench(tmp_path) as of:
         await of.ask()
         traces = of.play.started.ledger.traces(of.play.session.id)
-        before = asked(traces[0])
+        ((_, _, before),) = readable(traces)
         assert before is not None and before.first_token is not None
         beside = before.model_copy(
             update={"started": before.first_token - 0.001, "usage": Usage(stored=5_000)}
@@ -260,7 +260,11 @@ def test_a_provider_without_a_cache_misses_nothing() -> None:
 
 def test_a_fingerprint_is_read_back_from_its_text_and_an_old_one_is_none() -> None:
     print = Fingerprint(blocks=(*BLOCKS, Block(kind="prompt", hash="ab", bytes=5, images=2)), effort="high")
-    assert parsed(str(print)) == print
+    assert parsed(print.text()) == print
+    longer = print.model_copy(update={"blocks": (*print.blocks, Block(kind="reply", hash="cd", bytes=7))})
+    assert longer.text(print).endswith("| =3 reply:cd:7")
+    assert parsed(longer.text(print), print) == longer
+    assert parsed(longer.text(print)) is None
     assert parsed("1a2b3c4d 5e6f7a8b") is None
     assert parsed("") is None
 
