@@ -139,10 +139,13 @@ class Rewind:
         return await self._carry_out(await self.plan_redo(), force)
 
     async def plan_rewind(self, message: int) -> Plan | None:
-        """What `rewind` to this message would do to files. None: nothing was changed since."""
+        """What `rewind` to this message would do to files. None: nothing was changed since, or the files from then are
+        not this session's (it is a fork) or no longer kept."""
         self._must_rest()
         checkpoint = self.trail.checkpoint_since(self._since(message) - 1)
-        return None if checkpoint is None else await self.checkpoints.plan_undo(checkpoint)
+        if checkpoint is None or not await self.checkpoints.has(checkpoint):
+            return None
+        return await self.checkpoints.plan_undo(checkpoint)
 
     async def rewind(
         self, message: int, *, files: bool = True, talk: bool = True, force: bool = False

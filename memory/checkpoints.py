@@ -12,6 +12,7 @@ and git is never called.
 
 import asyncio
 import logging
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -95,6 +96,8 @@ class Checkpoints:
     _is_trouble_told: bool = False
     _is_too_large: bool = False
     """Then only what edit tools name is kept."""
+    _at_work: set[int] = field(default_factory=set)
+    """Checkpoints of calls that have not come back yet."""
     _store: Store | None = None
     # One thread, so that a look that a cancel has cut short ends before the next begins.
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "checkpoints"))
@@ -136,6 +139,10 @@ class Checkpoints:
     async def turns(self) -> list[Turn]:
         """The prompts whose work is kept, the oldest first."""
         return await self._run(lambda: _turns(self._rows()))
+
+    async def has(self, checkpoint: int) -> bool:
+        """Whether it is one of the session's, and still kept."""
+        return await self._run(lambda: checkpoint in {row.id for row in self._rows()})
 
     async def plan_undo(self, target: int | None = None) -> Plan | None:
         """What going back before that checkpoint would do; by default before the last prompt that changed something.
@@ -184,9 +191,11 @@ class Checkpoints:
             store = self._opened()
             names = None if paths is None else self._names(paths)
             with store.writing():
+                self._end_stale(store)
                 see(store, self.place, names)
                 id = store.add(self.session, task, self._turn, self._title, "step")
                 store.begin(id, self.session, names)
+            self._at_work.add(id)
             self._turn = self._turn or id
             return id, names
         except Exception as error:
@@ -201,6 +210,7 @@ class Checkpoints:
         if found is None:
             return
         id, names = found
+        self._at_work.discard(id)
         try:
             store = self._opened()
             with store.writing():
@@ -208,6 +218,12 @@ class Checkpoints:
                 store.end(id)
         except Exception as error:
             self._note(error)
+
+    def _end_stale(self, store: Store) -> None:
+        """Calls of ours after which nothing could be written: what changes now is not theirs."""
+        for id, session, pid, _ in store.at_work():
+            if (session, pid) == (self.session, os.getpid()) and id not in self._at_work:
+                store.end(id)
 
     def _note(self, error: Exception) -> None:
         log.warning("no checkpoint", exc_info=error)

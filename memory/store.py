@@ -266,6 +266,7 @@ class Store:
         How many went."""
         with self.writing():
             gone = self.database.execute("DELETE FROM checkpoint WHERE at < ?", (before,)).rowcount
+            self.database.execute("DELETE FROM open WHERE checkpoint NOT IN (SELECT id FROM checkpoint)")
             first = self.database.execute("SELECT min(position) FROM checkpoint").fetchone()[0]
             if first is None:
                 self.database.execute("DELETE FROM change")

@@ -41,6 +41,7 @@ LIGHT = {
     "kcode.cli.auth": HEAVY,
     "kcode.cli.sessions": HEAVY,
     "kcode.cli.demo": HEAVY,
+    "kcode.cli.undo": HEAVY,
     "kcode.cli.tools": HEAVY,
     "kcode.cli.modes": HEAVY,
     "kcode.cli.permissions": HEAVY,

@@ -117,6 +117,19 @@ async def test_a_rewound_conversation_is_the_same_when_it_is_gone_on_with(reposi
         assert await play.session.prompt("go on") == "Again."
 
 
+async def test_in_a_fork_the_talk_can_be_rewound_and_the_files_of_the_other_session_stay(
+    repository: Path,
+) -> None:
+    with playing(SCRIPT, repository) as play:
+        await played(play, "one")
+        id = play.session.id
+    with playing(SCRIPT, repository, resume=id, fork=True) as play:
+        back = play.session.rewind
+        assert await back.plan_rewind(back.points()[0].message) is None
+        assert await back.rewind(back.points()[0].message) == ("one", None)
+        assert (repository / "one.txt").exists() and prompts(play) == []
+
+
 async def test_only_what_came_after_a_prompt_is_taken_back_with_it_after_rewinding_the_talk_alone(
     repository: Path,
 ) -> None:

@@ -400,6 +400,24 @@ async def test_a_store_that_cannot_be_written_stops_no_work_and_is_told_once(
         await make(file=tmp_path).plan_undo()
 
 
+async def test_after_a_look_that_failed_the_users_changes_are_not_taken_for_the_calls(
+    root: Path, make: Make, tmp_path: Path
+) -> None:
+    one = make()
+    async with one.around("main", None):
+        store = sqlite3.connect(tmp_path / "kept" / "x.sqlite3", isolation_level=None)
+        store.execute("ALTER TABLE file RENAME TO elsewhere")
+    assert "no such table" in one.trouble()
+    store.execute("ALTER TABLE elsewhere RENAME TO file")
+    store.close()
+    (root / "a.txt").write_text("mine\n")
+    await command(one, "echo kcode > b.txt")
+    (root / "b.txt").write_text("mine\n")
+    await command(one, "echo kcode > c.txt")
+    await undo(one)
+    assert texts(root) == {"a.txt": "mine\n", "b.txt": "mine\n"}
+
+
 async def test_where_a_folder_is_too_large_what_edits_change_is_kept_all_the_same(
     root: Path, make: Make
 ) -> None:
