@@ -70,7 +70,7 @@ KEYS = (
     Key("home", ("ctrl+home",), "the beginning of the talk", "home"),
     Key("end", ("ctrl+end",), "its end", "end"),
     Key("suspend", ("ctrl+z",), "to the shell; fg comes back", "suspend_process", is_first=True, of_app=True),
-    Key("help", ("question_mark",), "these keys, in an empty prompt"),
+    Key("help", ("question_mark",), "these keys, in an empty prompt", "command('keys')"),
     Key("help_too", ("f1",), "these keys", "command('keys')"),
 )
 FIXED = (

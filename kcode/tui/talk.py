@@ -17,6 +17,7 @@ from textual.widget import Widget
 from kcode.errors import KcodeError
 from kcode.events import MAIN, BaseEvent, Event, MessageAdded, Noticed, TaskEnded, TextArrived, ToolStarted
 from kcode.files.listing import files_of
+from kcode.messages import Image
 from kcode.processes.git import GitError, git
 from kcode.settings import project_file
 from kcode.spend.meter import Meter
@@ -34,7 +35,6 @@ from kcode.tui.input.history import History
 from kcode.tui.input.prompt import Prompt
 from kcode.tui.lists.choices import Choice
 from kcode.tui.middle import Middle
-from kcode.tui.pages import pages
 from kcode.tui.pages.page import Page
 from kcode.tui.status import TopBar, permitted
 from kcode.tui.tasks.tree import TaskTree
@@ -84,7 +84,7 @@ class Talk(Screen[None]):
         self._rested = 0.0
         """When Esc was pressed last while nothing ran."""
         self._is_first = True
-        self._unsaid: list[str] = []
+        self._unsaid: list[tuple[str, tuple[Image, ...]]] = []
         """Said before the session was open."""
 
     def compose(self) -> ComposeResult:
@@ -143,6 +143,7 @@ class Talk(Screen[None]):
 
     def _open(self, opened: Opened) -> None:
         self.take_keys(opened.settings.keys)
+        self.bottom.prompt.root = opened.root
         self.middle.forget()
         self.remove_class("-talking")
         self._show(opened.past, opened.times)
@@ -160,8 +161,8 @@ class Talk(Screen[None]):
             self.engine.say(self.door.prompt, self.door.images)
         self._is_first = False
         unsaid, self._unsaid = self._unsaid, []
-        for text in unsaid:
-            self._say(text)
+        for text, images in unsaid:
+            self._say(text, images)
 
     def take_keys(self, said: Mapping[str, str]) -> None:
         self.keymap = self.bottom.keymap = keymap.Keymap(said)
@@ -203,34 +204,38 @@ class Talk(Screen[None]):
 
     @on(Prompt.Said)
     def _said(self, event: Prompt.Said) -> None:
-        self._say(event.text)
+        self._say(event.text, event.images)
+
+    @on(Prompt.Refused)
+    def _refused(self, event: Prompt.Refused) -> None:
+        self.notice(event.why, is_bad=True)
 
     @on(Bottom.Commanded)
     def _commanded(self, event: Bottom.Commanded) -> None:
         self._say(event.text)
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, images: tuple[Image, ...] = ()) -> None:
         command = commands.parted(text)
         if command is not None:
             self.do(*command)
         elif text.startswith("#") and text[1:].strip() and "\n" not in text:
             self.do("remember", text[1:].strip())
         elif self.state.opened is None:
-            self._unsaid.append(text)
+            self._unsaid.append((text, images))
         elif text.startswith("!") and text[1:].strip():
             self.engine.command(text[1:].strip())
         elif "@" in text:
-            self.work(self._say_with_images(text))
+            self.work(self._say_with_images(text, images))
         else:
-            self.engine.say(text, task=self.middle.addressee)
+            self.engine.say(text, images, self.middle.addressee)
 
-    async def _say_with_images(self, text: str) -> None:
+    async def _say_with_images(self, text: str, pasted: tuple[Image, ...]) -> None:
         try:
             images = await asyncio.to_thread(images_in, text, self.root)
         except KcodeError:
             self.write(text)
             raise
-        self.engine.say(text, images, self.middle.addressee)
+        self.engine.say(text, (*pasted, *images), self.middle.addressee)
 
     @on(Prompt.TakenBack)
     def _take_back(self) -> None:
@@ -243,10 +248,6 @@ class Talk(Screen[None]):
     @on(Prompt.Pressed)
     async def _pressed(self, event: Prompt.Pressed) -> None:
         await self.run_action(next(key.action for key in keymap.KEYS if key.name == event.name))
-
-    @on(Prompt.HelpWanted)
-    def _help(self) -> None:
-        pages.show_keys(self)
 
     @on(Prompt.Ended)
     def _ended(self) -> None:
@@ -362,13 +363,10 @@ class Talk(Screen[None]):
     def say(self, text: str) -> None:
         self.engine.say(text)
 
-    def show_tasks(self) -> None:
-        self.action_tasks()
-
     def search(self) -> None:
         self.bottom.open(Finder())
 
-    action_search = search
+    action_search, show_tasks = search, action_tasks
 
     def view(self, title: str, content: Content | Widget) -> None:
         self.app.push_screen(Page(title, content))

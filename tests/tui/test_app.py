@@ -627,3 +627,13 @@ async def test_a_key_of_the_settings_does_what_it_is_given_to(start: Start) -> N
         run.app.talk.write("")
         await run.press("question_mark")
         await run.sees("F2 ")
+
+
+async def test_a_pasted_image_reaches_the_model(start: Start) -> None:
+    async with start(lane("what is", {"text": "A dot."})) as run:
+        await run.ready()
+        await run.type("data:image/png;base64,aGVsbG8=", "w")
+        await run.press(*"hat is it", "enter")
+        await run.sees("A dot.")
+        assert b"aGVsbG8=" in run.provider.requests[0].raw
+        assert "[1 image]" in run.screen

@@ -3,6 +3,7 @@
 import re
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from rich.text import Text
@@ -11,12 +12,15 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import TextArea
 
+from kcode.errors import BadInput
+from kcode.messages import Image
+from kcode.tui.input.attached import data_image, mention, named_by
 from kcode.tui.input.history import History
 from kcode.tui.keymap import Keymap
 
 FOLDED_LINES, FOLDED_CHARACTERS = 8, 1_200
 """A paste of so much becomes a chip; the model gets all of it."""
-CHIP = re.compile(r"\[pasted [\d,]+ (?:lines|characters) #\d+\]")
+CHIP = re.compile(r"\[(?:pasted [\d,]+ (?:lines|characters)|image \w+) #\d+\]")
 SPOKEN = re.compile(r"(?:(?<=\s)|^)@[^\s,;]+")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 STEERING = {"up", "down", "tab", "enter", "escape", "ctrl+n", "ctrl+p"}
@@ -56,11 +60,12 @@ class Prompt(TextArea):
     ]
 
     class Said(Message):
-        """The user sent this text; chips are unfolded."""
+        """The user sent this text, with these images; chips are unfolded."""
 
-        def __init__(self, text: str) -> None:
+        def __init__(self, text: str, images: tuple[Image, ...] = ()) -> None:
             super().__init__()
             self.text = text
+            self.images = images
 
     class Completing(Message):
         """What stands at the cursor changed."""
@@ -77,14 +82,18 @@ class Prompt(TextArea):
             self.key = key
 
     class Pressed(Message):
-        """A key that the user gave to something of the talk, by its name in the keymap."""
+        """A key for something of the talk, by its name in the keymap."""
 
         def __init__(self, name: str) -> None:
             super().__init__()
             self.name = name
 
-    class HelpWanted(Message):
-        """? in an empty prompt."""
+    class Refused(Message):
+        """What was pasted cannot be taken; why."""
+
+        def __init__(self, why: str) -> None:
+            super().__init__()
+            self.why = why
 
     class Ended(Message):
         """Ctrl+D in an empty prompt."""
@@ -105,6 +114,8 @@ class Prompt(TextArea):
         )
         self.history_of_prompts = history
         self.keymap = Keymap()
+        self.root = Path()
+        """What names of files are relative to."""
         self.has_choices = False
         """Whether a list of completions is open, which then gets the keys of STEERING."""
         self.has_queue = False
@@ -112,6 +123,8 @@ class Prompt(TextArea):
         self.last_key = 0.0
         """When the user typed last, on the monotonic clock."""
         self._folded: dict[str, str] = {}
+        self._images: dict[str, Image] = {}
+        """Pasted ones, by their chips."""
         self._wanted: Wanted | None = None
 
     # Keys
@@ -143,7 +156,7 @@ class Prompt(TextArea):
             case "page_up" | "page_down":
                 self.post_message(self.Paged(-1 if name == "page_up" else 1))
             case "help" if not self.text:
-                self.post_message(self.HelpWanted())
+                self.post_message(self.Pressed(name))
             case "leave" if not self.text:
                 self.post_message(self.Ended())
             case "" | "help" | "leave":
@@ -161,9 +174,10 @@ class Prompt(TextArea):
             return
         if self.text.strip():
             said = self.unfolded(self.text).strip()
+            images = tuple(image for chip, image in self._images.items() if chip in said)
             self.history_of_prompts.add(said)
             self.put("")
-            self.post_message(self.Said(said))
+            self.post_message(self.Said(said, images))
 
     def _older(self) -> bool:
         if self.has_queue and not self.text:
@@ -222,8 +236,24 @@ class Prompt(TextArea):
         event.stop()
         event.prevent_default()
         self.last_key = time.monotonic()
-        self.insert_words(CONTROL.sub("", event.text.replace("\r\n", "\n").replace("\r", "\n")))
+        try:
+            pasted = self._images_of(event.text)
+        except BadInput as error:
+            self.post_message(self.Refused(str(error)))
+            return
+        self.insert_words(pasted or CONTROL.sub("", event.text.replace("\r\n", "\n").replace("\r", "\n")))
         self.focus()
+
+    def _images_of(self, pasted: str) -> str:
+        """What stands for images that were pasted: their names, or a chip; "" when it was something else."""
+        if paths := named_by(pasted, self.root):
+            return "".join(f"{mention(path, self.root)} " for path in paths)
+        image = data_image(pasted) if pasted.lstrip().startswith("data:image/") else None
+        if image is None:
+            return ""
+        chip = f"[image {image.media_type.removeprefix('image/')} #{len(self._images) + 1}]"
+        self._images[chip] = image
+        return f"{chip} "
 
     def action_delete_left(self) -> None:
         """A chip goes as a whole."""

@@ -164,3 +164,31 @@ async def test_an_open_list_gets_the_keys_that_steer_it(pilot: Pilot[None], prom
 async def test_square_brackets_and_colours_of_a_theme_are_text(pilot: Pilot[None]) -> None:
     await pilot.press(*"[red]x[/red]")
     assert "[red]x[/red]" in shown(pilot.app)
+
+
+async def test_a_pasted_image_becomes_a_chip_and_goes_along(pilot: Pilot[None], prompt: Prompt) -> None:
+    await paste(pilot, "data:image/png;base64,aGVsbG8=")
+    assert prompt.text == "[image png #1] "
+    await pilot.press(*"what?", "enter")
+    (message,) = heard(pilot).heard_of(Prompt.Said)
+    assert message.text == "[image png #1] what?"
+    assert [image.data for image in message.images] == ["aGVsbG8="]
+
+
+async def test_an_image_whose_chip_was_deleted_stays_here(pilot: Pilot[None]) -> None:
+    await paste(pilot, "data:image/png;base64,aGVsbG8=")
+    await pilot.press("backspace", "backspace", *"hi", "enter")
+    (message,) = heard(pilot).heard_of(Prompt.Said)
+    assert (message.text, message.images) == ("hi", ())
+
+
+async def test_a_pasted_path_of_an_image_is_named(pilot: Pilot[None], prompt: Prompt, tmp_path: Path) -> None:
+    (tmp_path / "shot.png").write_bytes(b"x")
+    prompt.root = tmp_path
+    await paste(pilot, f"{tmp_path}/shot.png")
+    assert prompt.text == "@shot.png "
+
+
+async def test_an_image_that_cannot_be_taken_is_refused(pilot: Pilot[None], prompt: Prompt) -> None:
+    await paste(pilot, "data:image/png;base64,=====")
+    assert prompt.text == "" and "damaged" in heard(pilot).heard_of(Prompt.Refused)[0].why
