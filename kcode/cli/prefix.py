@@ -115,7 +115,8 @@ def _cells(line: Line) -> list[str]:
 def _miss(before: Asked | None, now: Asked, trace: Trace, catalog: Catalog) -> Miss | None:
     facts = _facts(trace.model, catalog)
     if facts is None:
-        return None
+        stores = now.usage.stored + now.usage.stored_1h > 0
+        return explained(before, now, "explicit" if stores else "automatic", None, trace.price)
     return explained(before, now, facts.cache, facts.cache_min_tokens, trace.price)
 
 
