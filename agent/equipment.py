@@ -10,6 +10,7 @@ from kcode.agent.approvals import Approvals
 from kcode.agent.task import Conversation, Task
 from kcode.agent.worktrees import Worktrees
 from kcode.events import Listener, OutputArrived
+from kcode.keys import without_keys
 from kcode.llm.client import Client
 from kcode.memory.checkpoints import Checkpoints
 from kcode.memory.project import Project
@@ -91,7 +92,7 @@ def _workspace(id: str, equipment: Equipment, place: Place, hear: Listener) -> W
         return await equipment.approvals.question(question, choices, id, hear)
 
     def show_output(call_id: str, text: str) -> None:
-        hear(OutputArrived(task=id, call_id=call_id, text=text))
+        hear(OutputArrived(task=id, call_id=call_id, text=without_keys(text)))
 
     return Workspace(
         root=place.root,

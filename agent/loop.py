@@ -29,7 +29,9 @@ from kcode.events import (
     TextArrived,
     ToolStarted,
 )
+from kcode.keys import without_keys
 from kcode.messages import Prompt, Reply, ToolCall, ToolResult
+from kcode.spend.receipt import Receipt
 from kcode.tools.tool import Output, Tool
 
 log = logging.getLogger(__name__)
@@ -53,6 +55,8 @@ async def run(task: Task) -> str:
     """
     outcome: Outcome = "failed"
     words = "kcode broke: this is a bug."
+    task.receipt, jobs = Receipt(), task.workspace.jobs
+    jobs.stopped = 0
     try:
         turns = cuts = 0
         while True:
@@ -90,13 +94,13 @@ async def run(task: Task) -> str:
                 outcome, words = "done", reply.text
                 return words
     except asyncio.CancelledError:
-        outcome, words = "cancelled", "Cancelled."
+        outcome, words = "cancelled", task.receipt.cancelled(jobs.stopped)
         raise
     except KcodeError as error:
         outcome, words = outcome_of(error), str(error)
         raise
     finally:
-        task.tell(TaskEnded(task=task.id, outcome=outcome, text=words))
+        task.tell(TaskEnded(task=task.id, outcome=outcome, text=words, stopped=jobs.stopped))
 
 
 async def ask(task: Task) -> Reply:
@@ -179,7 +183,7 @@ async def attempt(task: Task, call: ToolCall) -> Output:
         async with kept(task, tool):
             return await task.run_tool(tool, call.id, is_approved)
     except ToolError as error:
-        return Output(text=str(error), ok=False)
+        return Output(text=without_keys(str(error)), ok=False)
     except KcodeError:
         raise
     except Exception as error:

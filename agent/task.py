@@ -24,6 +24,7 @@ from kcode.events import (
     TaskStarted,
     Uncondensed,
 )
+from kcode.keys import without_keys
 from kcode.llm.client import Client
 from kcode.llm.request import Request
 from kcode.memory.checkpoints import Checkpoints
@@ -31,6 +32,7 @@ from kcode.messages import Message, Prompt, Reply, Todo, ToolResult
 from kcode.modes.choice import Models
 from kcode.modes.mode import Mode
 from kcode.spend.limits import Limit
+from kcode.spend.receipt import Receipt
 from kcode.tools.memory import Memory
 from kcode.tools.tool import Output, Tool, Toolbox, Workspace
 
@@ -170,6 +172,8 @@ class Task:
     near: Near
     parent: "Task | None" = None
     guard: Guard = field(init=False)
+    receipt: Receipt = field(default_factory=Receipt)
+    """What was done since the work began, by it and those below it."""
     pausing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the user is asked whether to go on: of several tasks one asks at a time."""
     stopped_by: Limit | None = None
@@ -189,6 +193,8 @@ class Task:
         """The one way in which anything happens: the conversation takes it, then everybody hears it."""
         self.conversation.add(event)
         self.guard(event)
+        for task in self.upwards():
+            task.receipt(event)
         self.hear(event)
 
     @property
@@ -243,6 +249,7 @@ class Task:
     async def run_tool(self, tool: Tool, call_id: str, is_approved: bool) -> Output:
         """Run it; with what is to be said of where it has been. ToolError when it cannot be done."""
         output = await tool.run(replace(self.workspace, is_approved=is_approved), call_id)
+        output = output.model_copy(update={"text": without_keys(output.text)})
         return await nearby.with_notes(output, tool, self.workspace, self.near, self.conversation.messages)
 
     def upwards(self) -> "list[Task]":

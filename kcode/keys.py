@@ -28,7 +28,7 @@ Place = Literal["keyring", "file"]
 
 SHAPES = re.compile(
     r"""(?<![A-Za-z0-9])(?:
-      sk-[A-Za-z0-9_-]{16,}                     # OpenAI, Anthropic, OpenRouter, DeepSeek, Moonshot
+      sk-(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{16,}    # OpenAI, Anthropic, OpenRouter, DeepSeek, Moonshot
     | AIza[A-Za-z0-9_-]{30,}                    # Google
     | (?:xai-|gsk_|hf_|ghp_|github_pat_|AKIA)[A-Za-z0-9_]{16,}
     | (?<=Bearer\ )[A-Za-z0-9._~+/=-]{8,}
@@ -36,6 +36,10 @@ SHAPES = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 REDACTED = "[redacted]"
+NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)(_\d+)?$")
+OPAQUE = frozenset({"data", "signature", "encrypted"})
+_found: set[str] = set()
+"""Keys of this process, to be struck from whatever is kept or shown."""
 SHORTEST_SECRET = 6
 """A shorter value is a placeholder such as `none`, and would be struck from ordinary words."""
 
@@ -145,10 +149,55 @@ def redact(text: str, secrets: Iterable[SecretStr | str] = ()) -> str:
     return SHAPES.sub(REDACTED, text)
 
 
+def known_values() -> set[str]:
+    """The keys that kcode has found in this process, and what the environment holds under a name like a key's."""
+    named = (value for name, value in os.environ.items() if NAMES.search(name) and _is_keylike(value))
+    return {*_found, *named}
+
+
+def without_keys(text: str) -> str:
+    """Less the keys that are known, whatever their shape; all else stays."""
+    for value in sorted(known_values(), key=len, reverse=True):
+        text = text.replace(value, REDACTED)
+    return text
+
+
+def redacted(value: Any) -> Any:
+    """A copy of JSON values whose texts hold no key, neither a known one nor what is shaped like one. Pictures and
+    signatures stay, whose letters may be any."""
+    known = sorted(known_values(), key=len, reverse=True)
+    return _redacted(value, known)
+
+
+def _redacted(value: Any, known: Sequence[str]) -> Any:
+    match value:
+        case str():
+            for one in known:
+                value = value.replace(one, REDACTED)
+            return SHAPES.sub(REDACTED, value)
+        case list():
+            return [_redacted(one, known) for one in value]
+        case dict():
+            return {k: one if k in OPAQUE else _redacted(one, known) for k, one in value.items()}
+        case _:
+            return value
+
+
+def _is_keylike(value: str) -> bool:
+    is_mixed = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
+    return len(value) >= 12 and is_mixed and not set(value) & set(" /\\")
+
+
+def _key(value: str, source: str) -> Key:
+    if len(value) >= SHORTEST_SECRET:
+        _found.add(value)
+    return Key(value=SecretStr(value), source=source)
+
+
 def _from_environment(variables: Sequence[str]) -> Key | None:
     for name in variables:
         if value := os.environ.get(name, "").strip():
-            return Key(value=SecretStr(value), source=f"environment {name}")
+            return _key(value, f"environment {name}")
     return None
 
 
@@ -158,7 +207,7 @@ def _from_keyring(provider: str) -> Key | None:
         value = _ask_keyring(lambda ring: ring.get_password(KEYRING_NAME, provider))
     except _NoKeyring:
         return None
-    return Key(value=SecretStr(value), source="keyring") if value else None
+    return _key(value, "keyring") if value else None
 
 
 class _NoKeyring(KcodeError):
@@ -176,7 +225,7 @@ def _ask_keyring(question: Callable[[Any], str | None]) -> str | None:
 
 def _from_file(provider: str) -> Key | None:
     value = _read_file().get(provider)
-    return Key(value=SecretStr(value), source="file") if value else None
+    return _key(value, "file") if value else None
 
 
 def _read_file() -> dict[str, str]:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from kcode.errors import BadInput
 from kcode.events import Event, MessageAdded, SessionStarted, TaskEnded
+from kcode.keys import redacted
 from kcode.messages import Prompt, Record, Reply
 from kcode.paths import data_dir, private_dir
 
@@ -51,7 +52,7 @@ class SessionLog:
         """A listener: stores the event unless it is a passing one. OSError when the disk does not take it."""
         if event.passing:
             return
-        entry = {"at": round(time.time(), 3), "event": event.model_dump(mode="json")}
+        entry = {"at": round(time.time(), 3), "event": redacted(event.model_dump(mode="json"))}
         line = json.dumps(entry, ensure_ascii=False)
         self._write(
             line.encode("utf-8", "replace") + b"\n"

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from io import TextIOWrapper
 
 from kcode import __version__
-from kcode.keys import redact
+from kcode.keys import known_values, redact
 from kcode.paths import private_dir, state_dir, write_private
 
 MOST_BYTES = 1_000_000
@@ -69,7 +69,4 @@ class _Formatter(logging.Formatter):
 
 
 def _without_keys(text: str) -> str:
-    secrets = [
-        value for name, value in os.environ.items() if name.endswith(("KEY", "TOKEN", "SECRET", "PASSWORD"))
-    ]
-    return redact(text, secrets)
+    return redact(text, known_values())

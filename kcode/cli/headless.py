@@ -27,6 +27,7 @@ from kcode.events import (
     ToolStarted,
     Uncondensed,
 )
+from kcode.keys import redacted, without_keys
 from kcode.messages import Change, Reply, ToolResult
 from kcode.spend.money import dollars
 from kcode.spend.receipt import Receipt
@@ -55,7 +56,7 @@ class Progress:
 
     def __call__(self, event: Event) -> None:
         for line in self._lines(event):
-            self.out.write(self._painted(line) + "\n")
+            self.out.write(self._painted(without_keys(line)) + "\n")
         self.out.flush()
 
     def _painted(self, line: str) -> str:
@@ -125,7 +126,7 @@ class JsonLines:
     """Called when the other side has closed, or has no room: nobody wants to pay for what nobody hears."""
 
     def __call__(self, event: Event) -> None:
-        line = event.model_dump(mode="json") | {"spend": money(self.receipt)}
+        line = redacted(event.model_dump(mode="json")) | {"spend": money(self.receipt)}
         try:
             self.out.write(json.dumps(line) + "\n")
             self.out.flush()

@@ -20,6 +20,7 @@ from kcode.cli.slash import expanded
 from kcode.cli.start import Started, start
 from kcode.errors import NOBODY_READS, BadInput, KcodeError, ProviderError, TimeLimit
 from kcode.events import MAIN
+from kcode.keys import redacted
 from kcode.llm import transport
 from kcode.spend.receipt import Receipt
 from kcode.visible import visible
@@ -70,7 +71,7 @@ class _Run:
         try:
             answer = await self._answer(text)
         except asyncio.CancelledError:
-            answer, outcome = "Cancelled.", "cancelled"
+            answer, outcome = self.receipt.cancelled(), "cancelled"
             exit_code = self.if_cancelled
         except KcodeError as error:
             answer, outcome, exit_code = str(error), reason(error), error.exit_code
@@ -140,7 +141,7 @@ class _Run:
         session = self.started.session.id
         if self.options.output_format != "text":
             ended = result(self.receipt, session=session, outcome=outcome, text=answer, exit_code=exit_code)
-            print(json.dumps(ended), flush=True)
+            print(json.dumps(redacted(ended)), flush=True)
         elif exit_code == 0:
             print(file=sys.stderr)
             print(visible(answer) if sys.stdout.isatty() else answer, flush=True)
