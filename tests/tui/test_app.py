@@ -234,6 +234,7 @@ async def test_shift_tab_goes_on_to_the_next_mode(start: Start) -> None:
         await run.sees("architect")
         await run.press("shift+tab")
         await run.sees("code  demo-model")
+        await run.sees("Code, $3/$15 per million tokens in and out")
         await run.type("say hello")
         await run.sees("Good day.")
         assert "Mode: Code" in run.provider.requests[0].raw.decode()
@@ -246,7 +247,7 @@ async def test_a_model_is_picked_and_the_list_says_what_the_switch_costs(start: 
         await run.press("alt+p")
         await run.sees("The model of Code")
         await run.pilot.press(*"small")
-        screen = await run.sees("without a cache: ~$")
+        screen = await run.sees("are read anew ≈ $")
         assert "$1 in" in screen
         await run.press("enter")
         await run.sees("code  small-model")

@@ -14,11 +14,11 @@ from kcode.llm.catalog import Catalog, ModelFacts
 from kcode.llm.providers import Provider
 from kcode.llm.servers import ask_servers
 from kcode.memory import log, sessions
-from kcode.messages import Usage
 from kcode.settings import PermissionMode
-from kcode.spend.meter import Reading
-from kcode.spend.money import dollars, tokens
-from kcode.spend.prices import PriceRow, cost
+from kcode.spend import quote
+from kcode.spend.meter import Meter
+from kcode.spend.money import tokens
+from kcode.spend.prices import PriceRow
 from kcode.tui import themes
 from kcode.tui.desk import Desk
 from kcode.tui.engine.words import Chosen, Opened, Wish
@@ -73,8 +73,12 @@ def next_mode(desk: Desk) -> None:
 
 
 def switch_mode(desk: Desk, mode: str) -> None:
-    _open(desk)
-    _switch(desk, mode, desk.state.model_of(mode), desk.state.effort_of(mode))
+    """Says which model works in it, what that takes, and what it costs to tell it the talk."""
+    opened, _ = _open(desk)
+    model, detail = desk.state.model_of(mode), _detail_of_mode(desk, mode)
+    _switch(desk, mode, model, desk.state.effort_of(mode))
+    price = _brief(facts) if (facts := _facts(desk, model)) else "$?"
+    desk.notice(f"{opened.modes[mode].title}, {price} per million tokens in and out; {detail}")
 
 
 def _switch(desk: Desk, mode: str, model: str, effort: Effort | None) -> None:
@@ -87,7 +91,7 @@ def _detail_of_mode(desk: Desk, mode: str) -> str:
     model = desk.state.model_of(mode)
     if model == chosen.model:
         return f"{model} goes on: its cache is kept"
-    return f"{model}: {_cold(_facts(desk, model), desk.meter.reading())}"
+    return f"{model}: {_cold(_facts(desk, model), desk.meter)}"
 
 
 def _mode_named(opened: Opened, name: str) -> str:
@@ -141,16 +145,15 @@ def take_model(desk: Desk, mode: str, model: str) -> None:
 
 async def _offer_models(desk: Desk, mode: str, query: str) -> None:
     opened, chosen = _open(desk)
-    reading = desk.meter.reading()
     rows = await asyncio.to_thread(
-        model_rows, Catalog(opened.settings), chosen, reading, desk.state.model_of(mode)
+        model_rows, Catalog(opened.settings), chosen, desk.meter, desk.state.model_of(mode)
     )
     words = query.lower().split()
     rows = [row for row in rows if all(word in row.id.lower() for word in words)]
     desk.pick(f"The model of {opened.modes[mode].title}", rows, lambda row: take_model(desk, mode, row.id))
 
 
-def model_rows(catalog: Catalog, chosen: Chosen, reading: Reading, current: str) -> list[Choice]:
+def model_rows(catalog: Catalog, chosen: Chosen, meter: Meter, current: str) -> list[Choice]:
     """Those of the settings, then of servers on this machine, then of providers with a key, then all others."""
     rows = [row for row in catalog.providers() if row.is_local]
     served = {id: window for server in ask_servers(rows) for id, window in server.models.items()}
@@ -172,7 +175,7 @@ def model_rows(catalog: Catalog, chosen: Chosen, reading: Reading, current: str)
                 one_line(id),
                 f"{_figures(facts)}{'' if can_be_used else '   no key'}",
                 brief=f"{_brief(facts)}{'' if can_be_used else '  no key'}",
-                detail="goes on: its cache is kept" if id == chosen.model else _cold(facts, reading),
+                detail="goes on: its cache is kept" if id == chosen.model else _cold(facts, meter),
                 looked_up_by="local" if facts.is_local else "key" if can_be_used else "",
                 is_current=id == current,
             )
@@ -229,15 +232,14 @@ def _money(per_million: Decimal) -> str:
     return f"${whole}.{rest.ljust(2, '0')}" if rest else f"${whole}"
 
 
-def _cold(facts: ModelFacts | None, reading: Reading) -> str:
+def _cold(facts: ModelFacts | None, meter: Meter) -> str:
     """What it costs to send the talk to a model that has none of it in its cache."""
-    if reading.context == 0:
+    context = meter.reading().context
+    if context == 0:
         return "nothing was said yet: a switch costs nothing"
-    if facts is None or facts.price is None:
-        return f"re-reads {tokens(reading.context)} tokens; the price is unknown"
-    again = cost(facts.price, Usage(fresh=reading.context))
-    stays = f", staying {dollars(reading.next_warm)}" if reading.next_warm is not None else ""
-    return f"re-reads {tokens(reading.context)} tokens without a cache: ~{dollars(again)}{stays}"
+    switch = quote.switch(meter.price, facts.price if facts else None, context)
+    pays = f"; pays after {counted(switch.pays_after, 'request')}" if switch.pays_after else ""
+    return f"{switch}{pays}"
 
 
 # Permissions

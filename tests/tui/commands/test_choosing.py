@@ -50,7 +50,7 @@ CHOSEN = Chosen("code", "lab/big", None, None)
 
 def test_models_that_can_be_used_come_before_those_that_cannot() -> None:
     with ScriptedProvider({"models": ["served-here"]}) as provider:
-        rows = model_rows(Catalog(settings(provider.url)), CHOSEN, meter().reading(), "lab/big")
+        rows = model_rows(Catalog(settings(provider.url)), CHOSEN, meter(), "lab/big")
     assert [row.id for row in rows[:2]] == ["lab/big", "lab/served-here"]
     assert rows[0].is_current
     first_without = next(n for n, row in enumerate(rows) if row.hint.endswith("no key"))
@@ -59,26 +59,26 @@ def test_models_that_can_be_used_come_before_those_that_cannot() -> None:
 
 def test_a_row_tells_window_and_prices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-test")
-    rows = model_rows(Catalog(settings()), CHOSEN, meter().reading(), "lab/big")
+    rows = model_rows(Catalog(settings()), CHOSEN, meter(), "lab/big")
     sonnet = next(row for row in rows if row.id == "anthropic/claude-sonnet-4-5")
     assert sonnet.hint.split() == ["200k", "$3", "in", "$15", "out", "$0.30", "cached"]
     assert rows.index(sonnet) < next(n for n, row in enumerate(rows) if row.id.startswith("openai/"))
 
 
 def test_a_row_tells_what_the_switch_costs_and_what_staying_costs() -> None:
-    rows = {row.id: row for row in model_rows(Catalog(settings()), CHOSEN, meter().reading(), "lab/big")}
+    rows = {row.id: row for row in model_rows(Catalog(settings()), CHOSEN, meter(), "lab/big")}
     assert rows["lab/big"].detail == "goes on: its cache is kept"
     again = rows["anthropic/claude-sonnet-4-5"].detail
-    assert again == "re-reads 10k tokens without a cache: ~$0.0300, staying $0.0050"
+    assert again.startswith("10k tokens are read anew ≈ $0.0375, staying ≈ $0.0050")
 
 
 def test_before_anything_was_said_a_switch_costs_nothing() -> None:
-    rows = model_rows(Catalog(settings()), CHOSEN, Meter().reading(), "lab/big")
+    rows = model_rows(Catalog(settings()), CHOSEN, Meter(), "lab/big")
     assert rows[1].detail == "nothing was said yet: a switch costs nothing"
 
 
 def test_a_model_is_not_offered_again_by_its_date() -> None:
-    ids = [row.id for row in model_rows(Catalog(settings()), CHOSEN, Meter().reading(), "lab/big")]
+    ids = [row.id for row in model_rows(Catalog(settings()), CHOSEN, Meter(), "lab/big")]
     assert "anthropic/claude-sonnet-4-5" in ids
     assert "anthropic/claude-sonnet-4-5-20250929" not in ids
 
