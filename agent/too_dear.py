@@ -41,7 +41,7 @@ async def ask(task: Task, error: OverBudget) -> None:
 def _question(task: Task, error: OverBudget, limit: Limit) -> str:
     if error.needed is None:
         return f"There is a budget, and the price of {task.conversation.model} is unknown."
-    left = f"{dollars(error.left)} of {limit} is left"
+    left = f"and {dollars(error.left)} of {limit} is left"
     return f"The next request may cost up to {dollars(error.needed)}, {left}. {AMOUNTS}"
 
 

@@ -317,7 +317,7 @@ def _extra(request: Request, facts: ModelFacts) -> dict[str, Any]:
     """Fields of the body that only one provider knows."""
     match facts.family:
         case "openai":
-            return {"prompt_cache_key": short_hash(request.root)}
+            return {"prompt_cache_key": short_hash(repository_of(request.root))}  # worktrees share it
         case "openrouter" if request.limits and facts.price:
             most = {"prompt": float(facts.price.input), "completion": float(facts.price.output)}
             return {"extra_body": {"provider": {"max_price": most}}}  # no dearer provider may answer

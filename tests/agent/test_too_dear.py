@@ -38,7 +38,7 @@ async def test_the_question_says_what_the_request_may_cost_and_what_is_left(repo
         work = asyncio.ensure_future(play.session.prompt("go"))
         question = await asked(play, work)
         assert "The next request may cost up to $0.2" in question.text
-        assert "$0.0100 of the session's $0.0100 is left." in question.text
+        assert "and $0.0100 of the session's $0.0100 is left." in question.text
         assert question.choices == ("+$1", "+$5", "No budget", "Stop")
         assert play.provider.requests == []
         play.session.answer(question.id, "+$1")
