@@ -77,6 +77,7 @@ class KcodeApp(FixedApp[int]):
 
     def _begin(self) -> None:
         """After the first frame: everything that is not needed for it."""
+        self.let_go_of_keys()
         self.engine.news = lambda: self.soon(self._tick_again)
         self._ticking = self.set_interval(REMOTE_PACE if is_remote() else PACE, self._drain)
         self.engine.start(Wish())

@@ -31,6 +31,25 @@ class FixedApp(App[ReturnType]):
     """An app that stays responsive when its terminal does not read, and that keeps quiet about its own bugs."""
 
     _is_stalled = False
+    _early: list[events.Event] | None = None
+    """What was typed before there was anything to type into; None: there is."""
+
+    async def on_event(self, event: events.Event) -> None:
+        """Textual drops keys that come before something has the focus: who types `kcode` and goes on typing would
+        lose the beginning."""
+        if self._early is not None and isinstance(event, events.Key | events.Paste):
+            self._early.append(event)
+        else:
+            await super().on_event(event)
+
+    def hold_keys(self) -> None:
+        """Until `let_go_of_keys`."""
+        self._early = []
+
+    def let_go_of_keys(self) -> None:
+        early, self._early = self._early or [], None
+        for event in early:
+            self.post_message(event)
 
     def _display(self, screen: Any, renderable: Any) -> None:
         """Drop frames when the terminal does not read them.

@@ -21,6 +21,7 @@ def run_screen(door: Door) -> int:
     mend_input()
     engine = Engine(door)
     app = KcodeApp(door, engine)
+    app.hold_keys()
     with ExitStack() as cleanup:
         cleanup.enter_context(terminal.restored())
         cleanup.enter_context(terminal.stderr_in_a_log())

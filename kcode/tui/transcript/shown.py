@@ -20,6 +20,7 @@ RESULT_ROWS = 4
 UNFOLDED_ROWS = 400
 """Rows of one block, unfolded; the whole is for the full screen."""
 
+OUTCOMES = {"": ("●", "accent"), "done": ("✓", "good"), "cancelled": ("■", "warning")}
 WIDE = 90
 """Columns from which there is room for a model's name."""
 STATE_LOOKS = {
@@ -163,7 +164,7 @@ def asked_lines(block: Asked, width: int) -> list[Line]:
 
 
 def subtask_lines(block: Subtask, width: int, is_unfolded: bool, now: float) -> list[Line]:
-    glyph, look = {"": ("●", "accent"), "done": ("✓", "good")}.get(block.outcome, ("✗", "error"))
+    glyph, look = OUTCOMES.get(block.outcome, ("✗", "error"))
     state = {"": "running", "done": ""}.get(block.outcome, block.outcome.replace("_", " "))
     took = _seconds(block.began, block.ended or now, 0).strip()
     model = one_line(block.model).partition("/")[2] if width > WIDE else ""
