@@ -31,6 +31,7 @@ from kcode.events import (
 )
 from kcode.keys import without_keys
 from kcode.messages import Prompt, Reply, ToolCall, ToolResult
+from kcode.spend import cancelled
 from kcode.spend.receipt import Receipt
 from kcode.tools.tool import Output, Tool
 
@@ -94,7 +95,7 @@ async def run(task: Task) -> str:
                 outcome, words = "done", reply.text
                 return words
     except asyncio.CancelledError:
-        outcome, words = "cancelled", task.receipt.cancelled(jobs.stopped)
+        outcome, words = "cancelled", cancelled.words(task.receipt, jobs.stopped)
         raise
     except KcodeError as error:
         outcome, words = outcome_of(error), str(error)

@@ -1,7 +1,5 @@
 """What came of a subtask: a fold over the events of its tree, and the text that its parent reads."""
 
-import json
-import re
 from dataclasses import dataclass, field
 
 from kcode.events import Event, MessageAdded, Outcome, TaskEnded, TaskStarted
@@ -18,12 +16,6 @@ WORDS: dict[Outcome, str] = {
     "needs_approval": "stopped: it needs an approval, and nobody was there",
     "failed": "failed",
 }
-CHECKS = re.compile(
-    r"(?:^|[\s;&|/])(?:pytest|tox|nox|jest|vitest|mocha|rspec|phpunit|ctest|mypy|pyright|ruff|eslint|tsc|unittest|"
-    r"(?:cargo|go|npm|pnpm|yarn|make|mvn|gradle\w?|dotnet|mix|swift|bundle|composer|deno|bun)\s+(?:run\s+)?"
-    r"(?:test|check|lint|verify|vet)\w*)\b"
-)
-"""Commands that prove something."""
 FILES_NAMED = 20
 
 
@@ -38,11 +30,7 @@ class Report:
     words: str = ""
     """Its last ones."""
     receipt: Receipt = field(default_factory=Receipt)
-    checks: dict[str, bool] = field(default_factory=dict)
-    """Command -> whether it went well, the last time."""
     todos: tuple[Todo, ...] = ()
-    _commands: dict[str, str] = field(default_factory=dict)
-    """Call -> command that is not answered yet."""
 
     def __call__(self, event: Event) -> None:
         self.receipt(event)
@@ -57,11 +45,8 @@ class Report:
             case MessageAdded(message=Reply() as reply):
                 self.outcome = None
                 self.words = reply.text or self.words
-                self._commands |= {c.id: command for c in reply.calls if (command := _check(c.arguments))}
             case MessageAdded(message=ToolResult() as result):
                 self.todos = self.todos if result.todos is None else result.todos
-                if command := self._commands.pop(result.call_id, ""):
-                    self.checks[command] = result.ok
             case _:
                 pass
 
@@ -90,7 +75,7 @@ class Report:
     def _facts(self) -> list[str]:
         named = [f"{c.path} +{c.added} -{c.removed}" for c in self.changes[:FILES_NAMED]]
         more = len(self.changes) - len(named)
-        checks = [f"`{command}` {'passed' if ok else 'failed'}" for command, ok in self.checks.items()]
+        checks = list(self.receipt.checks.told())
         left = [todo.text for todo in self.todos if todo.state != "done"]
         return [
             f"Files changed: {', '.join(named)}{f' and {more} more' if more else ''}" if named else "",
@@ -101,13 +86,3 @@ class Report:
     def _cost(self) -> str:
         steps = self.receipt.steps
         return f"Task {self.task}: {self.receipt.total}, {steps} step{'' if steps == 1 else 's'}."
-
-
-def _check(arguments: str) -> str:
-    """The command of a call that checks something, or ""."""
-    try:
-        command = json.loads(arguments or "{}").get("command", "")
-    except (ValueError, AttributeError, RecursionError):
-        return ""
-    found = isinstance(command, str) and CHECKS.search(command)
-    return " ".join(command.split())[:100] if found else ""

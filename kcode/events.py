@@ -83,6 +83,8 @@ class TaskEnded(BaseEvent):
     outcome: Outcome
     text: str
     """The last words of the model when `done`, else what happened and what to do."""
+    stopped: int = 0
+    """Processes of its commands that were ended when it was cancelled."""
 
 
 class MessageAdded(BaseEvent):

@@ -54,6 +54,7 @@ class Shell(Tool):
                 limit=limit,
                 silence=silence,
                 around=around,
+                stopped=workspace.jobs.count_stopped,
             )
         finally:
             screen.flush(final=True)
@@ -96,7 +97,7 @@ def _remarks(ended: Ended) -> list[str]:
                 remarks.append(_code(ended.code))
             if ended.seconds >= 1:
                 remarks.append(f"{ended.seconds:.1f} s")
-    if ended.left:
+    if ended.left and ended.why == "exit":
         processes = "process" if ended.left == 1 else "processes"
         remarks.append(f"{ended.left} {processes} left running by it ended too; to keep: background=true")
     return remarks

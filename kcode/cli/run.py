@@ -22,6 +22,7 @@ from kcode.errors import NOBODY_READS, BadInput, KcodeError, ProviderError, Time
 from kcode.events import MAIN
 from kcode.keys import redacted
 from kcode.llm import transport
+from kcode.spend import cancelled
 from kcode.spend.receipt import Receipt
 from kcode.visible import visible
 
@@ -71,7 +72,7 @@ class _Run:
         try:
             answer = await self._answer(text)
         except asyncio.CancelledError:
-            answer, outcome = self.receipt.cancelled(), "cancelled"
+            answer, outcome = cancelled.words(self.receipt), "cancelled"
             exit_code = self.if_cancelled
         except KcodeError as error:
             answer, outcome, exit_code = str(error), reason(error), error.exit_code

@@ -42,6 +42,11 @@ class Jobs:
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
         self._started = 0
+        self.stopped = 0
+        """Processes that a cancel has ended, of commands that were waited for."""
+
+    def count_stopped(self, processes: int) -> None:
+        self.stopped += processes
 
     def start(
         self,

@@ -39,7 +39,7 @@ class Ended:
     code: int
     """As in subprocess: -N when signal N ended it."""
     left: int
-    """Processes that it had left running, which were ended."""
+    """Processes that were still running, which were ended."""
     seconds: float
 
 
@@ -179,16 +179,24 @@ def start(command: str, folder: Path, *hear: Hear, around: Surroundings = PLAIN)
 
 
 async def run(
-    command: str, folder: Path, *hear: Hear, limit: float, silence: float, around: Surroundings = PLAIN
+    command: str,
+    folder: Path,
+    *hear: Hear,
+    limit: float,
+    silence: float,
+    around: Surroundings = PLAIN,
+    stopped: Callable[[int], None] = lambda _: None,
 ) -> Ended:
-    """Run a shell command to its end, or to a limit (seconds). Nothing of it lives on afterwards."""
+    """Run a shell command to its end, or to a limit (seconds). Nothing of it lives on afterwards; `stopped` is told how
+    many processes a cancel has ended."""
     process = start(command, folder, *hear, around=around)
-    grace = CANCEL_GRACE
+    why: Why | None = None
     try:
         why = await process.watch(limit, silence)
-        grace = GRACE
     finally:
-        await process.end(grace)
+        await process.end(GRACE if why else CANCEL_GRACE)
+        if why is None:
+            stopped(process.left)
     return Ended(why, -9 if process.code is None else process.code, process.left, process.seconds)
 
 

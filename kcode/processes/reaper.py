@@ -8,7 +8,7 @@ taken for a part of the command.
 Stdin is the leash. A byte asks for the end, with that many hundredths of a second between TERM and KILL; end
 of file does so too: kcode is gone, however it went. When the command ends by itself, what it left running is
 ended. At the end one line is written to the descriptor STATUS: the return code (-N: by signal N) and how many
-processes had been left running.
+processes were still running when the end came.
 """
 
 import contextlib
@@ -36,10 +36,11 @@ def main(status: int, command: list[str]) -> None:
     signals = waking(signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     tree = Tree(start(command), is_wrapped=os.path.basename(command[0]) == "bwrap")  # noqa: PTH119
     let_go_of_output()
-    left, grace = 0, wait(tree, signals)
+    grace = wait(tree, signals)
     if grace is None:
         tree.settle(SETTLE)
-        left, grace = tree.living(), GRACE
+        grace = GRACE
+    left = tree.living()
     tree.end(grace)
     with contextlib.suppress(BrokenPipeError):
         os.write(status, f"{-signal.SIGKILL if tree.code is None else tree.code} {left}\n".encode())

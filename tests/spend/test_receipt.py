@@ -1,5 +1,7 @@
+import json
+
 from kcode.events import MessageAdded, Spend, Spent
-from kcode.messages import Change, Reply, ToolResult, Usage
+from kcode.messages import Change, Reply, ToolCall, ToolResult, Usage
 from kcode.spend.receipt import Receipt
 
 
@@ -44,3 +46,39 @@ def test_changes_of_one_file_add_up() -> None:
     receipt(changed("x.py", 1, 2))
     (change,) = receipt.changes.values()
     assert (change.added, change.removed, change.kind) == (11, 2, "created")
+
+
+def ran(command: str, ok: bool) -> list[MessageAdded]:
+    call = ToolCall(id=command, name="shell", arguments=json.dumps({"command": command}))
+    return [
+        MessageAdded(task="main", message=Reply(calls=(call,), model="a/b")),
+        MessageAdded(task="main", message=ToolResult(call_id=command, text="", ok=ok)),
+    ]
+
+
+def test_one_check_is_named_and_several_are_counted() -> None:
+    receipt = Receipt(took=12.0)
+    for event in ran("pytest -q", True):
+        receipt(event)
+    assert receipt.line() == "$0 · 1 step · 0 tokens in (0% cached), 0 out · `pytest -q` passed · 12 s · a/b"
+    for event in ran("ruff check", False):
+        receipt(event)
+    assert " · checks: 1 passed, 1 failed · " in receipt.line()
+
+
+def test_as_markdown_it_is_a_table_that_names_of_files_cannot_break() -> None:
+    receipt = Receipt(took=12.0)
+    for event in (spent(14_625, fresh=100, output=20), changed("a|b`\n.py", 2, 1), *ran("pytest -q", False)):
+        receipt(event)
+    assert receipt.markdown("Mend <b>it</b>").splitlines() == [
+        r"**Mend \<b\>it\</b\>** · worked on with kcode",
+        "",
+        "| | |",
+        "|---|---|",
+        "| cost | $0.0146, 1 step |",
+        "| tokens | 100 tokens in (0% cached), 20 out |",
+        "| models | `a/b` |",
+        r"| files | `a\|b'\n.py` +2 -1 |",
+        "| checks | `pytest -q` **failed** |",
+        "| time | 12 s |",
+    ]
