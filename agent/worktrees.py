@@ -108,11 +108,11 @@ class Worktrees:
             below=below,
         )
         paths.private_dir(self._home / name)
-        async with self._adding:
-            await _added(worktree)
-        self._write(worktree)
         try:
+            async with self._adding:
+                await _added(worktree)
             await self._furnish(worktree)
+            self._write(worktree)
         except BaseException:
             await self.remove(worktree)
             raise
