@@ -442,7 +442,7 @@ def _(root: Path, trap: Trap) -> None:
 
 @kind("pipes, sockets and devices", call("read", path="pipe"), call("read", path="zero"), code=3)
 def _(root: Path, trap: Trap) -> None:
-    for name in ("pipe", "CLAUDE.md", ".gitignore", "src/AGENTS.md"):
+    for name in ("pipe", "CLAUDE.md", "src/AGENTS.md"):
         os.mkfifo(root / name)
     (root / "AGENTS.md").symlink_to("/dev/zero")
     (root / "zero").symlink_to("/dev/zero")
@@ -452,6 +452,11 @@ def _(root: Path, trap: Trap) -> None:
         here = os.open(root, os.O_RDONLY)
         server.bind(f"/proc/self/fd/{here}/socket")
         os.close(here)
+
+
+@kind("an ignore file that is a pipe")
+def _(root: Path, trap: Trap) -> None:
+    os.mkfifo(root / ".gitignore")  # git waits for it until it is ended
 
 
 @kind(

@@ -1,5 +1,6 @@
 """The real program in malicious repositories: nothing runs, nothing leaves, nothing outside is written."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,22 @@ from tests.running import ROOT, Ended, Forker, environment
 
 WHY_NOT = why_not(Path("/nowhere"))
 works_here = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+
+slow = pytest.mark.slow
+QUICK = {
+    "hooks of every name",
+    "filters that clean and smudge",
+    "symlinks to files outside",
+    "symlinks to folders outside",
+    "rules that are a symlink to a secret",
+    "settings that send the key elsewhere",
+    "everything that an agent could take in",
+    "rules that order a push",
+    "programs with the names of ours",
+    "names with escape sequences and newlines",
+    "git's own files in other spellings",
+}
+"""One of each sort; the others are slow by their number."""
 
 WORK: tuple[Json, ...] = (
     calls(call("list"), call("search", pattern="word"), call("read", path="src/app.py")),
@@ -56,7 +73,7 @@ def assert_harmless(trap: Trap, before: dict[str, str], done: Ended) -> None:
     assert "Traceback" not in done.err, done.last_words
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in QUICK else slow) for name in KINDS])
 def test_work_in_a_hostile_repository_harms_nobody(
     name: str, forker: Forker, trap: Trap, tmp_path: Path
 ) -> None:
@@ -104,9 +121,9 @@ def test_python_m_kcode_takes_no_module_from_the_working_folder(trap: Trap, tmp_
     [
         "a file system monitor",
         "hooks of every name",
-        "filters that clean and smudge",
-        "tasks of editors and builds",
-        "variables in .env and .envrc",
+        pytest.param("filters that clean and smudge", marks=slow),
+        pytest.param("tasks of editors and builds", marks=slow),
+        pytest.param("variables in .env and .envrc", marks=slow),
     ],
 )
 def test_commands_that_nobody_approved_reach_nothing_outside(
@@ -116,9 +133,9 @@ def test_commands_that_nobody_approved_reach_nothing_outside(
     before = trap.outside()
     commands = [
         "git status; git add -A; git commit -qm x; git checkout -q -b y",
-        f"make; {trap.program}; cat {trap.secret}; . ./.envrc; sh .env",
+        f"make; {trap.program}; cat {trap.secret}; for f in ./.??*; do sh $f; done",
         f"exec 3<>/dev/tcp/127.0.0.1/{trap.port}; curl -s {trap.url}; echo x > {trap.folder}/planted",
-        "env; cat /proc/*/environ; ls ~/.ssh; ls -R $KCODE_HOME",
+        "env; cat /proc/*/environ; ls -a ~; ls -R $KCODE_HOME",
     ]
     steps = [*(call("shell", command=command) for command in commands), say(LAST)]
     with ScriptedProvider(scenario(*steps)) as provider:
@@ -129,6 +146,26 @@ def test_commands_that_nobody_approved_reach_nothing_outside(
     assert_harmless(trap, before, done)
     assert done.code == 0, done.last_words
     assert SECRET not in told and "sk-test-key" not in told
+
+
+@pytest.mark.parametrize("leads_to", ["file", "folder"])
+def test_undo_writes_nothing_outside(forker: Forker, trap: Trap, tmp_path: Path, leads_to: str) -> None:
+    root = tmp_path / "work"
+    ordinary(root)
+    env = environment(tmp_path / "home")
+    with ScriptedProvider(scenario(*WORK, say(LAST))) as provider:
+        assert forker.run("run", "Do it.", *flags(provider), cwd=root, env=env).code == 0
+    if leads_to == "file":
+        (root / "src" / "app.py").unlink()
+        (root / "src" / "app.py").symlink_to(trap.secret)
+    else:
+        (trap.folder / "app.py").write_text("def run():\n    return 'words'\n")
+        (trap.folder / "new.py").write_text("new = 1\n")
+        shutil.rmtree(root / "src")
+        (root / "src").symlink_to(trap.folder)
+    before = trap.outside()
+    for arguments in (("undo",), ("undo", "--force")):
+        assert_harmless(trap, before, forker.run(*arguments, cwd=root, env=env))
 
 
 def test_a_push_that_a_repository_orders_is_asked_and_not_done(
