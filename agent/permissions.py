@@ -100,7 +100,7 @@ class Permissions:
                 workspace.judged[name] = workspace.resolved(name)
                 return self._file(tool.name, group, name, workspace)
             case "delegate" | "outside" | "switch" as group:
-                return self._other(tool.name, group, tool.target())
+                return self._other(tool.name, group, tool.target(), _call(tool))
 
     def sandbox(self, root: Path, tmp: Path | None = None, *, is_approved: bool = False) -> Sandbox | None:
         """The one that a command runs in now, with what rules deny to be read hidden. What the user has approved, with
@@ -142,7 +142,7 @@ class Permissions:
 
     def grant(self, tool: Tool) -> None:
         """The user's `always`, for this session: edits in the workspace, or else exactly this call."""
-        self._granted.add((tool.name, "" if tool.group == "edit" else tool.target()))
+        self._granted.add((tool.name, _call(tool)))
 
     def likeness(self, tool: Tool, workspace: Workspace) -> str:
         """A rule that allows this call and others like it; "" where there is none that may be offered."""
@@ -193,7 +193,7 @@ class Permissions:
             return Decision("allow", f"it is in the workspace ({self.mode})")
         return Decision("ask", "edits need your yes")
 
-    def _other(self, tool: str, group: Group, target: str) -> Decision:
+    def _other(self, tool: str, group: Group, target: str, call: str) -> Decision:
         def first(rules: Iterable[Rule]) -> Rule | None:
             return next(
                 (one for one in rules if one.is_about(tool, group) and one.matches_text(target)), None
@@ -209,7 +209,7 @@ class Permissions:
             return Decision("ask", f"the rule {asked.text}")
         if allowed := first(self._allow):
             return Decision("allow", f"the rule {allowed.text}")
-        if group in ("delegate", "switch") or self.mode == "auto" or (tool, target) in self._granted:
+        if group in ("delegate", "switch") or self.mode == "auto" or (tool, call) in self._granted:
             return Decision("allow", self.mode)
         return Decision("ask", "it reaches out of the workspace")
 
@@ -359,6 +359,17 @@ class Permissions:
             ),
             None,
         )
+
+
+def _call(tool: Tool) -> str:
+    """What a grant is bound to: all edits, this command, this file, or else all arguments."""
+    match tool.group:
+        case "edit":
+            return ""
+        case "command" | "read":
+            return tool.target()
+        case "delegate" | "outside" | "switch":
+            return tool.model_dump_json()
 
 
 def _outside(path: Path) -> Decision:

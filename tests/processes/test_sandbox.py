@@ -1,10 +1,12 @@
 import os
 import shlex
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,7 +18,9 @@ from kcode.errors import BadInput
 from kcode.paths import config_dir, data_dir
 from kcode.processes.process import Ended, run, start
 from kcode.processes.sandbox import Sandbox, Surroundings, active, profile, why_not
-from tests.running import ROOT, until
+from kcode.scripted import ScriptedProvider
+from tests.playing import MODEL, call, say, scenario, settings_for
+from tests.running import ROOT, Forker, environment, until
 
 WHY_NOT = why_not(Path("/nowhere"))
 works_here = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
@@ -300,4 +304,30 @@ def _marked(mark: str) -> list[int]:
                 found.append(process.pid)
         except (psutil.Error, OSError):
             continue
+    return found
+
+
+@works_here
+def test_nothing_of_it_lives_on_when_kcode_is_killed(forker: Forker, root: Path, tmp_path: Path) -> None:
+    command = "echo begun; (setsid nohup sleep 61.7 >/dev/null 2>&1 &); trap '' TERM; sleep 61.7"
+    with ScriptedProvider(scenario(call("shell", command=command), say("Done."))) as provider:
+        sets = (*settings_for(provider), 'sandbox.mode="auto"')
+        flags = ["-m", MODEL, "--permission-mode", "auto", *(part for one in sets for part in ("--set", one))]
+        running = forker.start(
+            "run", "Go.", *flags, "--json", cwd=root, env=environment(tmp_path / "home", MINE=str(root))
+        )
+        until(lambda: len(_of(root)) >= 4)
+        running.send(signal.SIGKILL)
+        running.wait()
+        until(lambda: _of(root) == [], 5)
+
+
+def _of(root: Path) -> list[psutil.Process]:
+    """The living processes that this test has begun, less kcode itself."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            environ = process.environ()
+            if environ.get("MINE") == str(root) and "KCODE_CALL" in environ and process.status() != "zombie":
+                found.append(process)
     return found
