@@ -223,6 +223,7 @@ async def together(work: Iterable[Coroutine[None, None, None]]) -> None:
             for one in work:
                 group.create_task(one)
     except BaseExceptionGroup as failures:
+        heed_cancel()
         raise failures.exceptions[0] from None
 
 
