@@ -194,10 +194,10 @@ def _bubblewrap(sandbox: Sandbox, folder: Path, shown: tuple[Path, ...]) -> Iter
     for tmp in ("/tmp", "/var/tmp"):  # noqa: S108
         yield from ("--bind", str(sandbox.tmp), tmp) if sandbox.tmp else ("--tmpfs", tmp)
     places = [] if folder == Path("/") else [folder, *sandbox.writable, *_git_elsewhere(folder)]
-    covered = _outermost({path.resolve() for path in sandbox.hidden if path.exists()})
+    covered = _outermost({path.resolve() for path in sandbox.hidden if _is_there(path)})
     folders = [path for path in covered if path.is_dir()]
     yield from _over(folders)
-    yield from (word for path in shown if path.exists() for word in ("--ro-bind", str(path), str(path)))
+    yield from (word for path in shown if _is_there(path) for word in ("--ro-bind", str(path), str(path)))
     for place in places:
         yield from ("--bind-try", str(place), str(place))
         yield from _frozen(place)
@@ -205,6 +205,14 @@ def _bubblewrap(sandbox: Sandbox, folder: Path, shown: tuple[Path, ...]) -> Iter
     yield from (word for path in covered if path.is_file() for word in ("--ro-bind", "/dev/null", str(path)))
     yield from (word for path in folders for word in ("--remount-ro", str(path)))
     yield from ("--chdir", str(folder))
+
+
+def _is_there(path: Path) -> bool:
+    """Not what this user may not even look for: no command can either."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _outermost(paths: set[Path]) -> list[Path]:
@@ -230,7 +238,7 @@ def _frozen(folder: Path) -> Iterator[str]:
 
 
 def _only_read(path: Path) -> Iterator[str]:
-    if path.exists() and not path.is_symlink():
+    if _is_there(path) and not path.is_symlink():
         yield from ("--ro-bind", str(path), str(path))
 
 
