@@ -66,7 +66,8 @@ class Outline(Tool):
         below = path.relative_to(index.root).as_posix()
 
         def counts(file: str) -> bool:
-            return below in (".", file) or file.startswith(f"{below}/")
+            is_below = below in (".", file) or file.startswith(f"{below}/")
+            return is_below and not workspace.hides(self.name, index.root / file)
 
         if self.symbol:
             return _of_name(index, self.symbol, counts)

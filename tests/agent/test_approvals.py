@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from kcode.errors import BadInput
 from kcode.events import ApprovalAsked, Event, MessageAdded, QuestionAsked
 from kcode.messages import ToolResult
 from kcode.processes.sandbox import why_not
@@ -201,3 +202,19 @@ async def test_what_nobody_approved_runs_in_the_sandbox_and_what_the_user_approv
 def _ask_from_now_on(play: Play, event: Event) -> None:
     if isinstance(event, MessageAdded) and isinstance(event.message, ToolResult):
         play.session.permissions.mode = "ask"
+
+
+def test_where_nobody_answers_auto_without_a_sandbox_is_refused_before_it_begins(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    script, rules = scenario(say("Done.")), ('sandbox.mode="auto"',)
+    with pytest.raises(BadInput, match="--yolo"), playing(script, repository, set=rules):
+        pass
+    with (
+        pytest.raises(BadInput, match=r'sandbox\.mode = "on"'),
+        playing(script, repository, permission_mode="ask", set=('sandbox.mode="on"',)),
+    ):
+        pass
+    with playing(script, repository, set=rules, yolo=True) as play:
+        assert play.session.permissions.sandbox(repository) is None
