@@ -25,6 +25,7 @@ from kcode.events import (
     Event,
     Listener,
     MessageAdded,
+    ModelPicked,
     Noticed,
     SessionNamed,
     SessionStarted,
@@ -280,6 +281,7 @@ class Session:
         """The model of a mode, for this session and from the next request on, whoever works in the mode."""
         self._mode_named(mode)
         self._equipment.models.pick(mode, model, effort)
+        self.task.tell(ModelPicked(task=MAIN, mode=mode, model=model, effort=effort))
 
     async def close(self) -> None:
         """End what still runs in the background."""

@@ -19,6 +19,7 @@ from kcode.events import (
     Listener,
     MessageAdded,
     ModeChanged,
+    ModelPicked,
     ResultsDropped,
     Rewound,
     TaskStarted,
@@ -29,7 +30,7 @@ from kcode.llm.client import Client
 from kcode.llm.request import Request
 from kcode.memory.checkpoints import Checkpoints
 from kcode.messages import Message, Prompt, Reply, Todo, ToolResult
-from kcode.modes.choice import Models
+from kcode.modes.choice import Choice, Models
 from kcode.modes.mode import Mode
 from kcode.spend.limits import Limit
 from kcode.spend.receipt import Receipt
@@ -44,6 +45,8 @@ class Conversation:
     mode: str = ""
     model: str = ""
     effort: Effort | None = None
+    picks: dict[str, Choice] = field(default_factory=dict)
+    """What each mode that the task was in, or that a model was picked for, talks to."""
     parent: str | None = None
     project: str = ""
     budgets: Budgets = field(default_factory=Budgets)
@@ -60,11 +63,15 @@ class Conversation:
         match event:
             case TaskStarted():
                 self.mode, self.model, self.effort = event.mode, event.model, event.effort
+                self.picks[event.mode] = Choice(event.model, event.effort)
                 self.parent, self.project = event.parent, event.project
                 self.todos = event.todos
                 self.budgets.add(event)
             case ModeChanged():
                 self.mode, self.model, self.effort = event.mode, event.model, event.effort
+                self.picks[event.mode] = Choice(event.model, event.effort)
+            case ModelPicked():
+                self.picks[event.mode] = Choice(event.model, event.effort)
             case BudgetSet():
                 self.budgets.add(event)
             case MessageAdded():

@@ -101,6 +101,15 @@ class ModeChanged(BaseEvent):
     effort: Effort | None = None
 
 
+class ModelPicked(BaseEvent):
+    """The model of a mode that nobody need be in, for whoever works in it from the next request on."""
+
+    type: Literal["model_picked"] = "model_picked"
+    mode: str
+    model: str
+    effort: Effort | None = None
+
+
 class BudgetSet(BaseEvent):
     """So much may be spent in a scope from now on, whatever the settings say; it holds when the session is gone on
     with. Of a `task` it is what it and those below it may spend."""
@@ -339,6 +348,7 @@ Event = Annotated[
     | TaskEnded
     | MessageAdded
     | ModeChanged
+    | ModelPicked
     | BudgetSet
     | Condensed
     | ResultsDropped

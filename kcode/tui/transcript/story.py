@@ -21,6 +21,7 @@ from kcode.events import (
     Event,
     MessageAdded,
     ModeChanged,
+    ModelPicked,
     Noticed,
     OutputArrived,
     QuestionAsked,
@@ -106,7 +107,7 @@ class Story:
                 telling.append(_notice(event, next(self._keys)))
             case CacheMissed() | CacheKept() | Restored():
                 telling.append(_notice(event, next(self._keys)))
-            case SessionStarted() | SessionNamed() | Checkpointed():
+            case SessionStarted() | SessionNamed() | ModelPicked() | Checkpointed():
                 pass
             case _:
                 assert_never(event)
