@@ -76,6 +76,7 @@ def scripted_options(url: str, root: Path, **more: Any) -> RunOptions:
     settings = [
         f'providers.scripted={{wire="anthropic", base_url="{url}", key="none"}}',
         "retry.first_wait=0.05",
+        'sandbox.mode="off"',
     ]
     for name, price in PRICES.items():
         table = ", ".join(f"{kind}={amount}" for kind, amount in price.items())

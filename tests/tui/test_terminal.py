@@ -146,6 +146,7 @@ def provided(play: Callable[..., ScriptedProvider], kcode_home: Path) -> Callabl
         lines = [
             f'[models]\ndefault = "{MODEL}"',
             f'[providers.scripted]\nwire = "anthropic"\nbase_url = "{provider.url}"\nkey = "none"',
+            '[sandbox]\nmode = "off"',
         ]
         for name, price in PRICES.items():
             lines.append(f'[prices."scripted/{name}"]\n' + "\n".join(f"{k} = {v}" for k, v in price.items()))
