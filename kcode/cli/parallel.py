@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from kcode.agent.worktrees import Conflict, Worktrees
 from kcode.cli.options import RunOptions
+from kcode.cli.signals import SIGNALS, heeded
 from kcode.cli.start import Started, start
 from kcode.errors import BadInput, KcodeError
 from kcode.processes.git import GitError
@@ -75,12 +77,10 @@ def parallel(options: RunOptions, file: Path, at_a_time: int, merges: bool) -> i
     jobs = read(file)
     with ExitStack() as put_away:
         worked = list(_started(jobs, options, put_away))
-        try:
-            asyncio.run(_work(worked, at_a_time, options, merges))
-        except KeyboardInterrupt:
+        if cancelled := asyncio.run(_until_cancelled(worked, at_a_time, options, merges)):
             for one in worked:
                 one.outcome = "cancelled" if one.outcome in ("waiting", "working") else one.outcome
-                one.exit_code = one.exit_code or (130 if one.outcome == "cancelled" else 0)
+                one.exit_code = one.exit_code or (cancelled if one.outcome == "cancelled" else 0)
         _print(worked, options)
     return next((one.exit_code for one in worked if one.exit_code), 0)
 
@@ -125,6 +125,23 @@ def _started(jobs: list[Job], options: RunOptions, put_away: ExitStack) -> Itera
         worked = Worked(job, started, name)
         started.session.listen(worked.receipt)
         yield worked
+
+
+async def _until_cancelled(worked: list[Worked], at_a_time: int, options: RunOptions, merges: bool) -> int:
+    """0, or the exit code of the signal that has cancelled it."""
+    work = asyncio.ensure_future(_work(worked, at_a_time, options, merges))
+    codes: list[int] = []
+
+    def came(exit_code: int) -> None:
+        codes.append(exit_code)
+        work.cancel()
+
+    with heeded(came):
+        try:
+            await work
+        except asyncio.CancelledError:
+            return codes[0] if codes else SIGNALS[signal.SIGINT]
+    return 0
 
 
 async def _work(worked: list[Worked], at_a_time: int, options: RunOptions, merges: bool) -> None:

@@ -4,8 +4,7 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from kcode.cli.headless import JsonLines, Progress, result
 from kcode.cli.options import RunOptions
 from kcode.cli.prompt_text import Text
 from kcode.cli.shape import Shape
+from kcode.cli.signals import SIGNALS, heeded
 from kcode.cli.slash import expanded
 from kcode.cli.start import Started, start
 from kcode.errors import NOBODY_READS, BadInput, KcodeError, ProviderError, TimeLimit
@@ -25,9 +25,6 @@ from kcode.llm import transport
 from kcode.spend import cancelled
 from kcode.spend.receipt import Receipt
 from kcode.visible import visible
-
-SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
-"""Each cancels the work; the exit code says which it was. A second one ends the process at once."""
 
 
 def run(options: RunOptions) -> int:
@@ -59,8 +56,10 @@ class _Run:
     """The exit code."""
 
     async def to_its_end(self, work: Coroutine[None, None, int]) -> int:
+        if working := asyncio.current_task():
+            self.stop = working.cancel
         try:
-            with self._signals():
+            with heeded(self._came):
                 self._listen()
                 return await work
         finally:
@@ -104,7 +103,8 @@ class _Run:
             case Say(task=task) if task != MAIN:
                 await session.say(command.text, task=task)
             case Say() if working is None or working.done():
-                return asyncio.ensure_future(self.once(Text(words=command.text)))
+                working = asyncio.ensure_future(self.once(Text(words=command.text)))
+                await asyncio.sleep(0)  # it has begun: a cancel on the next line finds it
             case Say():
                 await session.say(command.text)
             case Answer():
@@ -155,24 +155,9 @@ class _Run:
             if not self.options.ephemeral:
                 print(f"   go on: kcode -r {session}", file=sys.stderr)
 
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        engine, working = asyncio.get_running_loop(), asyncio.current_task()
-        if working is not None:
-            self.stop = working.cancel
-
-        def came(number: signal.Signals) -> None:
-            engine.remove_signal_handler(number)  # the next one ends the process
-            self.if_cancelled = SIGNALS[number]
-            self.stop()
-
-        for number in SIGNALS:
-            engine.add_signal_handler(number, came, number)
-        try:
-            yield
-        finally:
-            for number in SIGNALS:
-                engine.remove_signal_handler(number)
+    def _came(self, exit_code: int) -> None:
+        self.if_cancelled = exit_code
+        self.stop()
 
     def _nobody_reads(self) -> None:
         self.if_cancelled = NOBODY_READS
