@@ -381,3 +381,98 @@ def test_what_is_piped_elsewhere_gets_no_screen(
     terminal.say(f"{shlex.join(KCODE)} 'say hello' | cat")
     terminal.sees("Good **day**. All is well.")
     terminal.ends()
+
+
+def test_what_is_typed_before_the_screen_is_there_is_not_lost(
+    terminal: Terminal, provided: Callable[..., ScriptedProvider]
+) -> None:
+    provided(HELLO)
+    terminal.say(f"clear; {shlex.join(KCODE)}")
+    terminal.type("say hel")
+    terminal.sees("│ say hel")
+    terminal.say("lo")
+    terminal.sees("Good day. All is well.")
+
+
+def test_a_hunk_is_left_out(
+    terminal: Terminal, provided: Callable[..., ScriptedProvider], repository: Path
+) -> None:
+    edits = [{"old": f"line {n}\n", "new": f"LINE {n}\n"} for n in (3, 30)]
+    provided(lane("shout", call("edit", path="long.txt", edits=edits), {"text": "Half of it."}))
+    (repository / "long.txt").write_text("".join(f"line {n}\n" for n in range(1, 41)))
+    terminal.starts()
+    terminal.say("shout")
+    terminal.sees("hunk · Space")
+    terminal.press("Right", "Space")
+    terminal.sees("yes, 1 of the 2 hunks")
+    terminal.press("y")
+    terminal.sees("Half of it.")
+    text = (repository / "long.txt").read_text()
+    assert "line 3\n" in text and "LINE 30\n" in text
+
+
+def test_subtasks_are_looked_into_and_one_is_stopped(
+    open_terminal: Callable[..., Terminal], provided: Callable[..., ScriptedProvider]
+) -> None:
+    children = [
+        {"name": "delegate", "arguments": {"mode": "ask", "message": f"CHILD{n}: look"}} for n in (1, 2)
+    ]
+    provided(
+        lane("PLAN", {"text": "I give them away.", "calls": children}, {"text": "All is done."}),
+        lane("CHILD1", {"text": "Nothing found."}),
+        lane("CHILD2", {"text": " ".join(map(str, range(2_000))), "chunk": 6, "pace": 0.05}),
+    )
+    terminal = open_terminal(size=(130, 34))
+    terminal.starts()
+    terminal.say("PLAN it")
+    screen = terminal.sees("1 running of 2")
+    assert "✓ 1 CHILD1: look" in screen and "● 2 CHILD2: look" in screen
+    terminal.press("C-t", "Down", "Down", "Enter")
+    terminal.sees("Enter sends to task 2")
+    terminal.press("C-t", "x")
+    terminal.sees("0 running of 2")
+    terminal.press("C-t", "C-t")
+    screen = terminal.sees("All is done.")
+    assert "■ 2 ask: CHILD2: look  cancelled" in screen
+    assert "Tasks" not in screen
+
+
+def test_a_resumed_session_looks_as_it_did_live(
+    terminal: Terminal, provided: Callable[..., ScriptedProvider]
+) -> None:
+    provided(HELLO, lane("list", call("list", path="shop"), {"text": "A **shop**.\n\n- one\n- two"}))
+    terminal.starts()
+    terminal.say("say hello")
+    terminal.sees("1 step")
+    terminal.say("list it")
+    terminal.sees("2 steps")
+    live = talk_of(terminal.screen)
+    terminal.say("/quit")
+    terminal.ends()
+    terminal.starts("-c")
+    terminal.sees("2 steps")
+    assert talk_of(terminal.screen) == live
+
+
+def talk_of(screen: str) -> list[str]:
+    """Without the lines at the top and at the bottom."""
+    lines = [line.rstrip("▁▂▃▄▅▆▇█▔ ") for line in screen.split("\n")[1:]]
+    return [line for line in lines[: next(n for n, line in enumerate(lines) if line.startswith("╭"))] if line]
+
+
+def test_going_back_to_a_message(
+    terminal: Terminal, provided: Callable[..., ScriptedProvider], repository: Path
+) -> None:
+    provided(MAKES)
+    terminal.starts("--permission-mode", "auto")
+    terminal.say("make it")
+    terminal.sees("2 steps")
+    terminal.press("Escape")
+    terminal.sees("Esc again goes back")
+    terminal.press("Escape")
+    terminal.sees("Go back before")
+    terminal.press("Enter")
+    terminal.sees("Files and talk")
+    terminal.press("Enter")
+    terminal.sees("│ make it")
+    assert not (repository / "made.txt").exists()

@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from kcode.agent.loop import CUT_OFF
+from kcode.agent.task import CUT_OFF
 from kcode.events import Spend, Spent
 from kcode.llm.request import Request
 from kcode.memory import context
