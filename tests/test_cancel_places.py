@@ -91,10 +91,14 @@ PLACES: dict[str, tuple[Json, dict[str, Any], Callable[[Play], object]]] = {
 }
 
 
+@pytest.fixture(autouse=True)
+async def ready() -> None:
+    await transport.ready()
+
+
 @pytest.mark.parametrize("place", PLACES)
 async def test_a_cancel_ends_it_and_the_session_goes_on(place: str, repository: Path) -> None:
     script, more, point = PLACES[place]
-    await transport.ready()
     with playing(script, repository, someone_answers=True, **more) as play, leaving_no_process():
         working = asyncio.ensure_future(play.session.prompt("PLAN: work"))
         await reached(lambda: point(play))
