@@ -4,6 +4,7 @@ What the provider says is told as events while it arrives.
 """
 
 import asyncio
+import math
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -40,6 +41,8 @@ from kcode.spend.repository import repository_of
 OLLAMA_WINDOW = 32_768
 """Tokens. Ollama has to be told, and cuts off without a word what is longer."""
 SECONDS_BETWEEN_LOOKS = 0.2
+TOKENS_PER_SECOND, BURST = 200, 8
+"""What a model may have written unheard when its stream is cut: more than those write whose tokens are dear."""
 WAITS = "Waits for requests that are under way: what they do not spend may be enough."
 
 
@@ -81,6 +84,7 @@ class Attempt:
     """Of the reply, as it was reserved."""
     sent: datetime = field(default_factory=lambda: datetime.now(UTC))
     first_token: float | None = None
+    last_news: float = field(default_factory=time.monotonic)
 
     async def made(self) -> Reply:
         """The reply. ProviderError, OverBudget before anything was sent; the row is settled in any case."""
@@ -91,6 +95,7 @@ class Attempt:
                 f"The conversation is longer than the {OLLAMA_WINDOW:,} tokens that Ollama is given."
             )
         await self._reserve()
+        self.last_news = time.monotonic()
         try:
             await transport.stream(self._wire(), self._hear)
             reply = self.heard.reply(self.request.model)
@@ -150,6 +155,7 @@ class Attempt:
             self.tell(Noticed(task=self.request.task, text=words))
 
     def _hear(self, delta: Delta) -> None:
+        self.last_news = time.monotonic()
         self.heard.add(delta)
         if self.first_token is None and not isinstance(delta, UsageDelta):
             self.first_token = time.time()
@@ -244,12 +250,20 @@ class Attempt:
         return max(heard.characters // BYTES_PER_TOKEN + parts, self.usage.output if self.usage else 0)
 
     def _at_most(self) -> int | None:
-        """What a request that was cut may have cost: as far as was heard, without the help of any cache."""
+        """What a request that was cut may have cost, without the help of any cache that was not told."""
         price = self.facts.price
-        if price is None or self.usage is not None:
-            return self._cost(self._guess())
+        if price is None:
+            return None
+        if self.usage is not None:
+            return self._cost(self.usage.model_copy(update={"output": self._most_output()}))
         size = estimated_tokens(self.request) + len(self.request.messages) + len(self.request.tools) + 2
-        return upper_bound(price, size, self._output(), stores_1h=self.life == "1h")
+        return upper_bound(price, size, self._most_output(), stores_1h=self.life == "1h")
+
+    def _most_output(self) -> int:
+        """Tokens: those that were heard, and what may have been written since the last news."""
+        unheard = BURST + math.ceil(TOKENS_PER_SECOND * (time.monotonic() - self.last_news))
+        heard = self._output()
+        return max(heard, min(heard + unheard, self.max_tokens))
 
     def _cost(self, usage: Usage) -> int | None:
         """By our own arithmetic; what the provider reports is kept beside it, and wins."""
