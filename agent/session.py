@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import secrets
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -81,6 +81,8 @@ class Session:
         self._listeners: list[Listener] = []
         self._running: set[asyncio.Task[Any]] = set()
         """The model's work, and commands of the user's own beside it."""
+        self._aside: set[asyncio.Task[Any]] = set()
+        """Those of them that nothing else has to wait for."""
         self._is_at_work = False
         self._overheard: list[str] = []
         self.past = tuple(past)
@@ -202,9 +204,10 @@ class Session:
             raise BadInput("Nothing was condensed, or it was taken back already.")
         self.task.tell(Uncondensed(task=MAIN))
 
-    async def enhance(self, draft: str) -> str:
-        """The draft of a prompt, rewritten by a small model as a clear task; the conversation hears nothing of it."""
-        return await self._run(enhance.enhanced(self.task, draft))
+    async def enhance(self, draft: str, pasted: Mapping[str, str] | None = None) -> str:
+        """The draft of a prompt, rewritten by a small model as a clear task, also while the model is at work; the
+        conversation hears nothing of it. `pasted`: texts that stand in the draft by these names alone."""
+        return await self._run(enhance.enhanced(self.task, draft, pasted or {}), is_work=False)
 
     def set_budget(self, micro_dollars: int | None) -> None:
         """The session may spend so much in all; None: no limit."""
@@ -216,7 +219,7 @@ class Session:
     @property
     def is_working(self) -> bool:
         """Whether the model, or a command of the user's own, is at work."""
-        return bool(self._running)
+        return bool(self._running - self._aside)
 
     @property
     def modes(self) -> dict[str, Mode]:
@@ -287,14 +290,17 @@ class Session:
         """End what still runs in the background."""
         await self.tree.close()
 
-    async def _run(self, work: Coroutine[Any, Any, T]) -> T:
+    async def _run(self, work: Coroutine[Any, Any, T], is_work: bool = True) -> T:
         """To its end, or until `cancel`."""
         task = asyncio.ensure_future(work)
         self._running.add(task)
+        if not is_work:
+            self._aside.add(task)
         try:
             return await task
         finally:
             self._running.discard(task)
+            self._aside.discard(task)
 
     # What it is made of
 

@@ -1,7 +1,9 @@
 """What stands below the talk: what is queued, what goes on, what is asked, what can be chosen, and the prompt."""
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from textual import on
 from textual.app import ComposeResult
@@ -11,9 +13,10 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 
-from kcode.tui.approval.ask import Asked
+from kcode.tui.approval.ask import PAUSE, Asked
 from kcode.tui.approval.questions import Questions
 from kcode.tui.engine.state import State
+from kcode.tui.input.compared import Compared
 from kcode.tui.input.completion import Completions, Files
 from kcode.tui.input.history import History
 from kcode.tui.input.prompt import Prompt
@@ -58,7 +61,10 @@ class Bottom(Vertical):
         self._queue = Static(id="queue", markup=False)
         self._slot = Vertical(id="slot")
         self._given: Callable[[str], None] = lambda _: None
+        self._taken: Callable[[], None] = lambda: None
         self._picked: Callable[[Choice], None] = lambda _: None
+        self._enhancing: Callable[[], object] | None = None
+        """Stops it."""
         self._metered = 0.0
         self._is_metered = True
         """Whether the meter shows what was told last."""
@@ -164,6 +170,49 @@ class Bottom(Vertical):
         self.close()
         if event.choice is not None:
             self._picked(event.choice)
+
+    # A draft that is made better
+
+    @contextmanager
+    def enhancing(self, stop: Callable[[], object]) -> Iterator[None]:
+        """The prompt's border says so, and Esc stops it."""
+        self._enhancing, self.prompt.border_title = stop, "a small model rewrites the draft · Esc stops it"
+        try:
+            yield
+        finally:
+            self._enhancing, self.prompt.border_title = None, None
+
+    @property
+    def is_enhancing(self) -> bool:
+        return self._enhancing is not None
+
+    async def at_leisure(self) -> None:
+        """When nothing is asked, nothing can be chosen, and the user pauses in typing."""
+        while self.questions.bar or self._slot.children or self._idle() < PAUSE:  # noqa: ASYNC110  nobody tells
+            await asyncio.sleep(PAUSE / 10)
+
+    def compare(self, old: str, new: str, then: Callable[[], None]) -> None:
+        """Two drafts in the slot; `then`, if the user takes the new one."""
+        self._taken = then
+        self.open(Compared(old, new))
+
+    @on(Compared.Decided)
+    def _decided(self, event: Compared.Decided) -> None:
+        event.stop()
+        self.close()
+        if event.is_taken:
+            self._taken()
+
+    @on(Prompt.Said)
+    def let_go(self) -> bool:
+        """Stop what is made of the draft, and offer it no longer; whether there was something."""
+        offered = self._slot.query(Compared)
+        stop, self._enhancing = self._enhancing, None
+        if stop is not None:
+            stop()
+        elif offered:
+            self.close()
+        return stop is not None or bool(offered)
 
     # Completions, which the prompt steers
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.app import App
 from textual.content import Content
@@ -16,9 +16,14 @@ from kcode.tui.engine.words import Door
 from kcode.tui.keymap import Keymap
 from kcode.tui.lists.choices import Choice
 
+if TYPE_CHECKING:  # it offers the commands
+    from kcode.tui.bottom import Bottom
+
 
 class Desk(Protocol):
     """The talk, as its commands see it."""
+
+    bottom: "Bottom"
 
     @property
     def app(self) -> "App[Any]": ...

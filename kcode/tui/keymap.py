@@ -75,6 +75,7 @@ KEYS = (
 )
 FIXED = (
     ("Up, Down", "what you said before; in an empty prompt, Up takes a queued message back"),
+    ("Alt+Z, Ctrl+_", "take back an edit of the draft, also one that a small model made"),
     ("@", "a file or a folder; an image goes along"),
     ("/", "a command"),
     ("!", "run a shell command yourself; the model hears of it with your next message"),

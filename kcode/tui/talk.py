@@ -80,7 +80,6 @@ class Talk(Screen[None]):
         self.transcript = self.middle.transcript
         self.bottom = Bottom(history, self._listed)
         self._own: list[Command] = []
-        """The user's own commands."""
         self._rested = 0.0
         """When Esc was pressed last while nothing ran."""
         self._is_first = True
@@ -249,10 +248,6 @@ class Talk(Screen[None]):
     async def _pressed(self, event: Prompt.Pressed) -> None:
         await self.run_action(next(key.action for key in keymap.KEYS if key.name == event.name))
 
-    @on(Prompt.Ended)
-    def _ended(self) -> None:
-        self.leave()
-
     @on(Ask.Answered)
     def _answered(self, event: Ask.Answered) -> None:
         self.engine.answer(event.id, event.answer, event.words, event.hunks)
@@ -283,7 +278,9 @@ class Talk(Screen[None]):
         self.middle.turn_tree()
 
     def action_stop(self) -> None:
-        if self.middle.looks_into:
+        if self.bottom.let_go():
+            self.notice("Stopped: the draft stays as it is.")
+        elif self.middle.looks_into:
             self.middle.look_into(MAIN)
         elif self.state.is_working:
             self.state.is_stopping = True
@@ -392,6 +389,7 @@ class Talk(Screen[None]):
     def draft(self) -> str:
         return self.bottom.draft()
 
+    @on(Prompt.Ended)
     def leave(self) -> None:
         self.app.exit(0)
 

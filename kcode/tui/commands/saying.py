@@ -4,6 +4,7 @@ import asyncio
 
 from kcode.errors import BadInput
 from kcode.tui.desk import Desk
+from kcode.tui.input.prompt import with_pieces
 from kcode.tui.lists.choices import Choice
 from kcode.tui.pages.program import output_of
 from kcode.tui.text.safe import one_line, safe
@@ -25,22 +26,32 @@ def _say_task(desk: Desk, name: str, words: str) -> None:
 
 
 def enhance(desk: Desk, draft: str = "") -> None:
-    """The draft, made into a clear task by a small model."""
-    draft = draft or desk.draft()
-    if not draft.strip():
+    """The draft, made into a clear task by a small model; what comes of it is shown beside it, and taken or left."""
+    if desk.bottom.is_enhancing:
+        raise BadInput("A small model is at it already; Esc stops it.")
+    if draft:
+        desk.write(draft)
+    if not desk.draft().strip():
         raise BadInput("There is nothing to enhance yet: write a draft first.")
-    desk.work(_enhance(desk, draft))
+    desk.work(_enhance(desk))
 
 
-async def _enhance(desk: Desk, draft: str) -> None:
-    desk.notice("A small model looks at your draft …")
-    enhancing = await asyncio.wrap_future(desk.engine.look(lambda session: session.enhance(draft)))
-    better = await asyncio.wrap_future(desk.engine.run(enhancing))
-    if desk.draft() in ("", draft):
-        desk.write(better)
-        desk.notice("Enhanced. Alt+Z brings the draft back.")
-    else:
-        desk.notice(f"Enhanced, but you went on writing: {one_line(better)}")
+async def _enhance(desk: Desk) -> None:
+    prompt = desk.bottom.prompt
+    draft = prompt.text.strip()
+    asked = desk.engine.enhance(draft, prompt.pasted)
+    with desk.bottom.enhancing(asked.cancel):
+        better = with_pieces(draft, await asyncio.wrap_future(asked))
+    if better == draft:
+        desk.notice("The draft is clear as it is.")
+        return
+    await desk.bottom.at_leisure()
+    desk.bottom.compare(prompt.text, better, lambda: _take(desk, better))
+
+
+def _take(desk: Desk, better: str) -> None:
+    desk.bottom.prompt.rewrite(better)
+    desk.notice("Enhanced. Alt+Z brings your own draft back.")
 
 
 def remember(desk: Desk, text: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -117,6 +117,16 @@ class Engine:
     def pick(self, mode: str, model: str) -> None:
         """The model of another mode than the one at work."""
         self._with(lambda session: session.pick(mode, model))
+
+    def enhance(self, draft: str, pasted: Mapping[str, str]) -> Future[str]:
+        """The draft, made into a clear task, whatever else is at work. It can be cancelled; a KcodeError when it cannot
+        be."""
+
+        async def enhanced() -> str:
+            session = await asyncio.wrap_future(self.look(lambda session: session))
+            return await session.enhance(draft, pasted)
+
+        return self.run(enhanced())
 
     def permit(self, mode: PermissionMode) -> None:
         self._begin(lambda session: self._permit(session, mode))

@@ -208,6 +208,17 @@ class Prompt(TextArea):
         self.text = self._fold(text)
         self.move_cursor(self.document.end)
 
+    def rewrite(self, text: str) -> None:
+        """Another text in its place, in one edit that can be taken back; chips stay what they are."""
+        self.history.checkpoint()
+        self.replace(text, (0, 0), self.document.end, maintain_selection_offset=False)
+        self.history.checkpoint()
+
+    @property
+    def pasted(self) -> dict[str, str]:
+        """The texts behind the chips that are there."""
+        return {chip: text for chip, text in self._folded.items() if chip in self.text}
+
     def insert_words(self, text: str) -> None:
         """At the cursor, long ones folded."""
         if result := self._replace_via_keyboard(self._fold(text), *self.selection):
@@ -289,6 +300,13 @@ class Prompt(TextArea):
         if wanted != self._wanted:
             self._wanted = wanted
             self.post_message(self.Completing(wanted))
+
+
+def with_pieces(old: str, new: str) -> str:
+    """`new`, with the chips and files of `old` that it has lost at its end."""
+    pieces = dict.fromkeys([*CHIP.findall(old), *SPOKEN.findall(old)])
+    lost = [piece for piece in pieces if piece not in new]
+    return f"{new}\n\n{' '.join(lost)}" if lost else new
 
 
 def _wanted(before: str, is_first_line: bool) -> Wanted | None:
