@@ -1,12 +1,10 @@
 """From options to a session: settings, model, modes, permissions, ledger, session file. Every front end starts here."""
 
-import asyncio
 import re
 import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from kcode.agent.task import Conversation
 from kcode.agent.worktrees import Worktrees
 from kcode.cli import bug
 from kcode.cli.options import RunOptions
+from kcode.cli.signals import aside
 from kcode.errors import BadInput
 from kcode.events import MAIN, Event, Listener, Spent
 from kcode.llm.catalog import Catalog, key_for
@@ -141,11 +140,10 @@ def own_worktree(home: Path, name: str, chosen: Settings) -> Path:
         raise BadInput(f"{name!r} is no name for a worktree: letters, digits, dots, dashes.")
     name = name or f"w{secrets.token_hex(3)}"
     making = Worktrees(chosen.worktrees).named(name, home)
-    with ThreadPoolExecutor(1) as thread:  # an event loop may be running in this one
-        try:
-            return thread.submit(asyncio.run, making).result().folder
-        except GitError as error:
-            raise BadInput(f"There can be no worktree of {home}: {error}.") from None
+    try:
+        return aside(making).folder
+    except GitError as error:
+        raise BadInput(f"There can be no worktree of {home}: {error}.") from None
 
 
 def settings_for(root: Path, options: RunOptions) -> tuple[Settings, list[str]]:
@@ -257,12 +255,14 @@ def modes_for(root: Path, options: RunOptions, notices: list[str]) -> dict[str, 
 def models_for(
     options: RunOptions, chosen: Settings, modes: Mapping[str, Mode], said: Conversation
 ) -> Models:
-    """The models of this session's modes. What the session has in its mode stays, unless the options say otherwise."""
-    models = Models(chosen, modes, options.models_by_mode, {EVERY: options.effort} if options.effort else {})
-    if said.model and not {said.mode, EVERY} & set(models.picks):
-        models.picks[said.mode] = said.model
-    if said.effort and not models.efforts:
-        models.efforts[said.mode] = said.effort
+    """The models of this session's modes. What the session has in its modes stays, unless the options say otherwise."""
+    asked = options.models_by_mode
+    models = Models(chosen, modes, dict(asked), {EVERY: options.effort} if options.effort else {})
+    for mode, choice in said.picks.items():
+        if not {mode, EVERY} & asked.keys():
+            models.picks[mode] = choice.model
+        if choice.effort and not options.effort:
+            models.efforts[mode] = choice.effort
     return models
 
 
