@@ -1,6 +1,7 @@
 """The code of a repository as an index of its files: what is known of it is taken from the cache, the rest is parsed.
 
 A file is looked at (mtime, size, inode) each time, read when that has changed, and parsed when its content is new.
+The newest index stays in memory: of a large repository, to load and to rank it again takes seconds.
 """
 
 import asyncio
@@ -9,32 +10,41 @@ import os
 import stat
 import time
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from kcode.files.listing import files_of
 from kcode.files.syntax import Tags
 from kcode.memory.code.cache import Cache, Seen
 from kcode.memory.code.parser import parse
+from kcode.memory.code.rank import Pointers, pointers_of
 from kcode.memory.code.reading import data_of, is_code, key_of, loaded
 
 MOST = 50_000
 """Files."""
+REMEMBERED = 20_000
+"""Files of an index that stays in memory: about 10 KB each."""
 AT_ONCE = 500
 """Files after which what was parsed is kept: a cancel loses no more."""
 FRESH = 2.0
 """Seconds: a file may change again within the same tick of the clock, so its stamp is believed only later."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Index:
     root: Path
-    files: Mapping[str, Tags]
+    files: Mapping[str, Tags] = field(repr=False)
     """Every file of a known language; one that could not be parsed in time defines nothing yet."""
     parsed: int
     """Files that were parsed for it: 0 when nothing has changed."""
     left: int
     """Files that are still to be parsed."""
+
+    @cached_property
+    def pointers(self) -> Pointers:
+        """Which file uses what of which."""
+        return pointers_of(self.files)
 
 
 @dataclass(slots=True)
@@ -47,6 +57,24 @@ class _Looked:
     missing: list[str]
     """Files whose content is new; one of several that are the same."""
 
+    @property
+    def keys(self) -> dict[str, str]:
+        return {name: seen.key for name, seen in self.now.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """A whole index, and what the files were then."""
+
+    place: tuple[Path, Path]
+    """The root, and the file of the cache."""
+    looked: _Looked
+    index: Index
+
+
+_newest: list[_Remembered] = []
+"""One at most."""
+
 
 async def index_of(
     root: Path, patience: float, cache: Cache | None = None, only: Collection[str] = ()
@@ -54,12 +82,20 @@ async def index_of(
     """The index of a folder, after `patience` seconds at the latest (and the look at the disk), complete or not; the
     next call goes on. Nothing of it blocks the event loop, and it may be cancelled at any time.
 
-    `only`: of these files of it, without a look at the others.
+    `only`: of these files of it, without a look at the others. `cache`: another than the user's; then nothing is
+    remembered beside it.
     """
-    cache = cache or Cache()
-    looked = await asyncio.to_thread(_look, root, only or await files_of(root), cache, bool(only))
+    is_remembered, cache = cache is None, cache or Cache()
+    known = next((one for one in _newest if is_remembered and one.place == (root, cache.path)), None)
+    names = only or await files_of(root)
+    looked = await asyncio.to_thread(_look, root, names, cache, bool(only), known)
+    if known and not only and looked.keys == known.looked.keys:
+        return known.index
     parsed = await _parsed(root, looked.missing, patience, cache) if looked.missing else {}
-    return await asyncio.to_thread(_indexed, root, looked, parsed)
+    index = await asyncio.to_thread(_indexed, root, looked, parsed)
+    if is_remembered and not only and not index.left and len(index.files) <= REMEMBERED:
+        _newest[:] = [_Remembered((root, cache.path), looked, replace(index, parsed=0) if parsed else index)]
+    return index
 
 
 async def _parsed(root: Path, names: list[str], patience: float, cache: Cache) -> dict[str, str]:
@@ -82,8 +118,10 @@ async def _parsed(root: Path, names: list[str], patience: float, cache: Cache) -
     return parsed
 
 
-def _look(root: Path, names: Iterable[str], cache: Cache, is_part: bool) -> _Looked:
-    before = cache.seen(str(root))
+def _look(
+    root: Path, names: Iterable[str], cache: Cache, is_part: bool, remembered: _Remembered | None
+) -> _Looked:
+    before = remembered.looked.now if remembered else cache.seen(str(root))
     now: dict[str, Seen] = {}
     changed: list[Seen] = []
     for name in names:
@@ -93,8 +131,9 @@ def _look(root: Path, names: Iterable[str], cache: Cache, is_part: bool) -> _Loo
                 known = Seen(name, stamp, key_of(name, data_of(root / name)))
                 changed.append(known)
             now[name] = known
-    kept = cache.tags(file.key for file in now.values())
-    tags = {key: found for key, line in kept.items() if (found := loaded(line)) is not None}
+    tags = {before[name].key: tags for name, tags in remembered.index.files.items()} if remembered else {}
+    kept = cache.tags(new) if (new := {file.key for file in now.values()} - tags.keys()) else {}
+    tags |= {key: found for key, line in kept.items() if (found := loaded(line)) is not None}
     gone = [] if is_part else [name for name in before if name not in now]
     if changed or gone:
         cache.keep_files(str(root), changed, gone)

@@ -26,7 +26,7 @@ def repo_map(
     `in_play` is known already: it leads to the rest and is not told. `words` are stems. `counts` says of a file
     whether it is to be told.
     """
-    order = ranked(index.files, in_play, words)
+    order = ranked(index.files, in_play, words, index.pointers)
     known = frozenset(in_play)
     return fitted([one for one in order if one.file not in known and counts(one.file)], index.files, tokens)
 

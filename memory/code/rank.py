@@ -48,16 +48,19 @@ class Ranked:
 
 
 def ranked(
-    files: Mapping[str, Tags], in_play: Collection[str] = (), words: Collection[str] = frozenset()
+    files: Mapping[str, Tags],
+    in_play: Collection[str] = (),
+    words: Collection[str] = frozenset(),
+    pointers: Pointers | None = None,
 ) -> list[Ranked]:
     """All definitions, those that matter most first; none when there are words and no file has any. `words` are
-    stems."""
+    stems; `pointers` those of the files, where they are known."""
     rarity = _rarity(files, words)
     named = _named(files, rarity)
     if words and not named:
         return []
     start = named or dict.fromkeys((file for file in in_play if file in files), 1.0)
-    pointers = _pointers(files)
+    pointers = pointers_of(files) if pointers is None else pointers
     rank = page_rank(pointers, files, start, FOLLOWS_FROM_ANSWERS if named else FOLLOWS)
     flow = _flow(pointers, rank)
     found: list[Ranked] = []
@@ -75,33 +78,36 @@ def page_rank(
 ) -> dict[str, float]:
     """The share of each file; all sum to 1. `start`: where the reader starts, by weight; empty: anywhere."""
     whole = sum(start.values())
-    begin = {file: start.get(file, 0.0) / whole if whole else 1 / len(files) for file in files}
+    begin = [start.get(file, 0.0) / whole if whole else 1 / len(files) for file in files]
+    number = {file: at for at, file in enumerate(files)}
+    edges = [_merged(pointers.get(file, ()), number, follows) for file in files]
     rank = begin
-    edges = {file: _merged(targets, follows) for file, targets in pointers.items()}
     for _ in range(ROUNDS):
-        new = dict.fromkeys(files, 0.0)
-        for file, targets in edges.items():
-            own = rank[file]
-            for target, weight in targets.items():
+        new = [0.0] * len(begin)
+        for own, targets in zip(rank, edges, strict=True):
+            for target, weight in targets:
                 new[target] += own * weight
-        back = 1 - sum(new.values())
-        new = {file: got + back * begin[file] for file, got in new.items()}
-        moved = sum(abs(new[file] - rank[file]) for file in files)
+        back = 1 - sum(new)
+        new = [got + back * first for got, first in zip(new, begin, strict=True)]
+        moved = sum(abs(now - before) for now, before in zip(new, rank, strict=True))
         rank = new
         if moved < CLOSE:
             break
-    return rank
+    return dict(zip(files, rank, strict=True))
 
 
-def _merged(targets: Iterable[tuple[str, str, float]], follows: float) -> dict[str, float]:
-    merged: dict[str, float] = defaultdict(float)
+def _merged(
+    targets: Iterable[tuple[str, str, float]], number: Mapping[str, int], follows: float
+) -> list[tuple[int, float]]:
+    merged: dict[int, float] = defaultdict(float)
     for target, _, weight in targets:
-        merged[target] += follows * weight
-    return merged
+        merged[number[target]] += follows * weight
+    return list(merged.items())
 
 
-def _pointers(files: Mapping[str, Tags]) -> Pointers:
-    """Weights of a file sum to 1 at most: where it uses little of others, its reader rather starts again."""
+def pointers_of(files: Mapping[str, Tags]) -> Pointers:
+    """Who uses what of whom. Weights of a file sum to 1 at most: where it uses little of others, its reader rather
+    starts again."""
     definers: dict[tuple[str, str], set[str]] = defaultdict(set)
     for file, tags in files.items():
         family = family_of(file)

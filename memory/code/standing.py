@@ -2,7 +2,8 @@
 quickly that no first request waits for it.
 
 To rank a large repository takes seconds. What was chosen is therefore kept; a start looks only at the files that were
-chosen, so that lines and heads are right, and leaves the ranking as it was when `outline` or `kcode map` last made it.
+chosen, so that lines and heads are right, and leaves the ranking as it was when `kcode map`, or the first start, made
+it.
 """
 
 import asyncio
@@ -56,7 +57,7 @@ async def _map(root: Path, tokens: int) -> str:
 
 def choose(index: Index, cache: Cache | None = None) -> list[Ranked]:
     """Rank all of it for nothing in particular, and keep what comes first for the sessions to come."""
-    order = ranked(index.files)[:KEPT]
+    order = ranked(index.files, pointers=index.pointers)[:KEPT]
     choice = json.dumps([(one.file, one.definition.name) for one in order])
     (cache or Cache()).keep_choice(str(index.root), choice)
     return order

@@ -20,7 +20,7 @@ PATIENCE = 60.0
 
 
 async def look(root: Path, patience: float = PATIENCE) -> Index:
-    return await index_of(root, patience)
+    return await index_of(root, patience, Cache())
 
 
 def names(index: Index) -> dict[str, list[str]]:
@@ -33,6 +33,21 @@ def settle(root: Path) -> None:
     for path in root.rglob("*"):
         if path.is_file() and not path.is_symlink():
             os.utime(path, (old, old))
+
+
+async def test_the_newest_index_is_remembered_until_a_file_changes(root: Path, write: Write) -> None:
+    write("a.py", "def f(): g()\n")
+    write("b.py", "def g(): ...\n")
+    settle(root)
+    await index_of(root, PATIENCE)
+    first = await index_of(root, PATIENCE)
+    assert await index_of(root, PATIENCE) is first
+    write("b.py", "def h(): ...\n")
+    second = await index_of(root, PATIENCE)
+    assert names(second) == {"a.py": ["f"], "b.py": ["h"]}
+    assert second.parsed == 1
+    (root / "a.py").unlink()
+    assert names(await index_of(root, PATIENCE)) == {"b.py": ["h"]}
 
 
 async def test_files_of_known_languages_are_indexed_and_others_are_not(root: Path, write: Write) -> None:
