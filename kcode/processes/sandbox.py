@@ -231,8 +231,9 @@ def _frozen(folder: Path) -> Iterator[str]:
     git = folder / ".git" if folder.name != ".git" else folder
     if git.is_dir() and not git.is_symlink():
         yield from ("--bind", str(git), str(git))
-        for name in FROZEN_OF_GIT:
-            yield from _only_read(git / name)
+        for inner in (git, *(git / "modules").glob("*")):
+            for name in FROZEN_OF_GIT:
+                yield from _only_read(inner / name)
     for name in FROZEN:
         yield from _only_read(folder / name)
 
