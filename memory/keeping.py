@@ -47,6 +47,20 @@ def sessions_in(file: Path) -> list[str]:
     return sorted(newest, key=lambda session: newest[session])
 
 
+def forget(file: Path, session: str) -> int:
+    """Forget a session's checkpoints. How many went; KcodeError when the file cannot be used."""
+    if not file.exists():
+        return 0
+    try:
+        store = Store.open(file, 0)
+        try:
+            return store.forget_session(session)
+        finally:
+            store.close()
+    except (OSError, sqlite3.Error) as error:
+        raise KcodeError(f"{file} cannot be used: {error}.") from None
+
+
 def tidy(folder: Path, store: Store | None, keep_days: float, total: int, *, now: bool = False) -> int:
     """Forget what is older than `keep_days`, and the oldest until all takes no more than `total` bytes. Once a day,
     unless `now`. Bytes that were freed."""

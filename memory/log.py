@@ -48,11 +48,15 @@ class SessionLog:
             ) from None
         self._close_torn_line()
 
-    def append(self, event: Event) -> None:
-        """A listener: stores the event unless it is a passing one. OSError when the disk does not take it."""
+    def append(self, event: Event, at: float | None = None) -> None:
+        """A listener: stores the event unless it is a passing one. OSError when the disk does not take it. `at`:
+        seconds since the epoch, when not now."""
         if event.passing:
             return
-        entry = {"at": round(time.time(), 3), "event": redacted(event.model_dump(mode="json"))}
+        entry = {
+            "at": round(time.time() if at is None else at, 3),
+            "event": redacted(event.model_dump(mode="json")),
+        }
         line = json.dumps(entry, ensure_ascii=False)
         self._write(
             line.encode("utf-8", "replace") + b"\n"

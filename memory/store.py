@@ -264,9 +264,15 @@ class Store:
     def prune(self, before: float) -> int:
         """Forget checkpoints from before a time (seconds since 1970), what they alone need, and give the room back.
         How many went."""
+        return self._forget("DELETE FROM checkpoint WHERE at < ?", before)
+
+    def forget_session(self, session: str) -> int:
+        """Forget its checkpoints, what they alone need, and give the room back. How many went."""
+        return self._forget("DELETE FROM checkpoint WHERE session = ?", session)
+
+    def _forget(self, statement: str, value: float | str) -> int:
         with self.writing():
-            gone = self.database.execute("DELETE FROM checkpoint WHERE at < ?", (before,)).rowcount
-            self.database.execute("DELETE FROM open WHERE checkpoint NOT IN (SELECT id FROM checkpoint)")
+            gone = self.database.execute(statement, (value,)).rowcount
             first = self.database.execute("SELECT min(position) FROM checkpoint").fetchone()[0]
             if first is None:
                 self.database.execute("DELETE FROM change")

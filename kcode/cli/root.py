@@ -23,7 +23,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Work": {
         "run": Entry("kcode.cli.root", "One task, without a screen; reads piped text too."),
         "demo": Entry("kcode.cli.demo", "See it work: offline, with a scripted model."),
-        "sessions": Entry("kcode.cli.sessions", "What was said and done: list, show, export, delete."),
+        "sessions": Entry("kcode.cli.sessions", "What was said and done: list, show, export, fork, …"),
         "undo": Entry("kcode.cli.undo", "Take back what the last prompt did to files."),
         "redo": Entry("kcode.cli.redo", "Take back the last undo."),
         "init": Entry("kcode.cli.init", "Study the repository and write AGENTS.md."),
@@ -47,6 +47,7 @@ MORE = {
     "checkpoints": Entry("kcode.cli.checkpoints", "What can be undone: list, show, restore, prune."),
     "worktrees": Entry("kcode.cli.worktrees", "Copies that tasks worked in: list, merge, remove."),
     "doctor": Entry("kcode.cli.doctor", "Is all well here, and what to do if not."),
+    "import": Entry("kcode.cli.importing", "What other agents left here, and what becomes of it."),
     "completion": Entry("kcode.cli.completion", "Tab completion for bash, zsh, fish."),
 }
 """Help fits a screen: it tells these by name."""

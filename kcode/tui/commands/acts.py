@@ -11,6 +11,8 @@ from pathlib import Path
 
 from kcode import trust
 from kcode.errors import BadInput
+from kcode.memory import log
+from kcode.memory.export import exported, form_of
 from kcode.spend.money import dollars, micro_dollars
 from kcode.tui.desk import Desk
 from kcode.tui.engine.words import Wish
@@ -85,17 +87,29 @@ def trust_folder(desk: Desk, _: str = "") -> None:
 
 
 def export_talk(desk: Desk, name: str) -> None:
-    """As plain text, into a file beside the project's."""
-    root = desk.root
-    session = desk.state.opened.session if desk.state.opened else "session"
-    file = (root / (name or f"kcode-{session}.md")).expanduser()
+    """Into a file beside the project's: HTML or JSON when its name says so, else Markdown."""
+    session = desk.state.opened.session if desk.state.opened else ""
+    file = (desk.root / (name or f"kcode-{session or 'session'}.md")).expanduser()
     if file.exists():
         raise BadInput(f"{file} is there already. Name another file: /export NAME")
+    desk.work(_export(desk, file, session))
+
+
+async def _export(desk: Desk, file: Path, session: str) -> None:
+    path = log.session_path(session) if session else None
+    if path and path.is_file():
+        text = await asyncio.to_thread(_exported, path, file.name)
+    else:
+        text = desk.plain() + "\n"
     try:
-        file.write_text(desk.plain() + "\n", encoding="utf-8")
+        file.write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
         raise BadInput(f"{file} cannot be written: {error.strerror}.") from None
     desk.notice(f"Written: {file}")
+
+
+def _exported(path: Path, name: str) -> str:
+    return exported(log.read_log(path)[0], form_of(name), path.stem)
 
 
 def copy_answer(desk: Desk, _: str = "") -> None:
