@@ -239,7 +239,7 @@ def _is_projects(file: Path) -> bool:
 def read(file: Path) -> dict[str, Any]:
     """The raw values of one settings file; {} when there is none."""
     try:
-        if file.exists() and not file.is_file():  # a pipe would never end
+        if file.exists() and not (file.is_file() or file.is_dir()):  # a pipe would never end
             raise BadInput(f"{file} is no file. Move it away.")
         return tomllib.loads(file.read_text(encoding="utf-8-sig"), parse_float=Decimal)
     except FileNotFoundError:
