@@ -6,6 +6,7 @@ from kcode.agent import prompt
 from kcode.agent.report import Report
 from kcode.agent.task import Task
 from kcode.errors import ToolError
+from kcode.keys import without_keys
 from kcode.messages import Prompt
 from kcode.tools.read import Read
 from kcode.tools.tool import Assignment
@@ -31,7 +32,7 @@ async def _shown(child: Task, name: str) -> str:
         tool = Read(path=name)
         if child.approvals.permissions.decide(tool, child.workspace).verdict != "allow":
             return f"{name}: not shown, read it if you need it."
-        text = (await tool.run(child.workspace, f"shown-{name}")).text
+        text = without_keys((await tool.run(child.workspace, f"shown-{name}")).text)
     except ToolError as error:
         return f"{name}: {error}"
     return f'<file path="{name}">\n{text}\n</file>'

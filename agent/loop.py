@@ -3,12 +3,12 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
 from kcode.agent import pause, room, too_dear
 from kcode.agent.keepalive import kept_warm
 from kcode.agent.rewind import kept
-from kcode.agent.task import Task
+from kcode.agent.task import CUT_OFF, Task
 from kcode.errors import (
     KcodeError,
     NeedsApproval,
@@ -30,7 +30,7 @@ from kcode.events import (
     ToolStarted,
 )
 from kcode.keys import without_keys
-from kcode.messages import Prompt, Reply, ToolCall, ToolResult
+from kcode.messages import Reply, ToolCall, ToolResult
 from kcode.spend import cancelled
 from kcode.spend.receipt import Receipt
 from kcode.tools.tool import Output, Tool
@@ -41,7 +41,6 @@ NOT_FINISHED = "Not finished: the work was stopped here. What it had done by the
 NOT_APPROVED = (
     "Not run: it needs the user's approval, and nobody was there. If it is still needed, call it again."
 )
-CUT_OFF = "Your reply was cut off at the output limit. Go on, in smaller parts."
 BABBLES = "The model says the same over and over in one reply, which was cut off."
 CUTS_IN_A_ROW = 3
 REFUSED = (
@@ -49,16 +48,18 @@ REFUSED = (
 )
 
 
-async def run(task: Task) -> str:
-    """Work on the task until the model says its last words, and return them.
+async def run(task: Task, ready: Callable[[], Awaitable[object]] | None = None) -> str:
+    """Work on the task until the model says its last words, and return them. `ready` is waited for before it begins.
 
     Raises KcodeError when it cannot go on. Whatever happens, TaskEnded is told and every call has its result.
     """
     outcome: Outcome = "failed"
     words = "kcode broke: this is a bug."
-    task.receipt, jobs = Receipt(), task.workspace.jobs
+    task.receipt, task.stopped_by, jobs = Receipt(), None, task.workspace.jobs
     jobs.stopped = 0
     try:
+        if ready:
+            await ready()
         turns = cuts = 0
         while True:
             await task.hear_the_user()
@@ -84,10 +85,8 @@ async def run(task: Task) -> str:
             if reply.calls:
                 async with kept_warm(task, reply):
                     await perform(task, reply)
-                if task.guards and (words := task.guard.trouble()):
-                    await pause.runaway(task, words)
-            elif reply.stop == "length":
-                task.tell(MessageAdded(task=task.id, message=Prompt(text=CUT_OFF, by="kcode")))
+                if task.guards and (trouble := task.guard.trouble()):
+                    await pause.runaway(task, trouble)
             elif reply.stop == "refused":
                 raise ProviderError("refused", REFUSED)
             if has_ended(task, reply) and not (task.inbox or task.afterwards):

@@ -38,7 +38,11 @@ class Pulse:
             self._heard_at[id] = time.monotonic()
             self._is_asking[id] = isinstance(event, ApprovalAsked | QuestionAsked)
         match event:
-            case TaskStarted() | ModeChanged():
+            case TaskStarted():
+                self._models[event.task] = event.model
+            case ModeChanged():
+                if (before := self._models.get(event.task, event.model)) != event.model:
+                    self.warmed(before)  # it may have been the first, and will not ask that one any more
                 self._models[event.task] = event.model
             case TextArrived() | ThinkingArrived() | CallArrived() if event.task in self._models:
                 self.warmed(self._models[event.task])

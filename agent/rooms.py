@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -24,34 +24,37 @@ class Rooms:
     notice: Callable[[str], None]
     _writers: Counter[Path] = field(default_factory=Counter)
     """Folder -> how many tasks write there, or are about to."""
-    _alone: dict[Path, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
-    """Folder -> held by the one that writes there, where there can be no worktrees."""
+    _alone: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    """Task -> held by the one of its children that writes in its folder. Itself it waits for them."""
     _merging: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def to_write(self, id: str, title: str, folder: Path, stack: AsyncExitStack) -> Worktree | None:
-        """A worktree when another task writes beside this one; None: the folder itself, alone if need be, until the
-        stack is unwound."""
+    async def to_write(self, id: str, title: str, parent: Task, stack: AsyncExitStack) -> Worktree | None:
+        """A worktree when another task writes beside this one; None: the folder itself, alone, until the stack is
+        unwound."""
+        folder = parent.workspace.root
         if kept := self.worktrees.kept(self.session, id):
             return kept
         self._writers[folder] += 1
         stack.callback(self._writers.subtract, [folder])
         await asyncio.sleep(0)  # those that were called in the same reply have said so, too
-        if self.wish == "never" or (self.wish == "auto" and self._writers[folder] == 1):
-            return None
-        try:
-            return await self.worktrees.make(self.session, id, folder, title)
-        except GitError as error:
-            why = str(error).strip().splitlines()[-1]
-            self.notice(f"Task {id} has no worktree of its own ({why}): one task after another writes here.")
-        await stack.enter_async_context(self._alone[folder])
+        if self.wish == "always" or (self.wish == "auto" and self._writers[folder] > 1):
+            try:
+                return await self.worktrees.make(self.session, id, folder, title)
+            except GitError as error:
+                why = str(error).strip().splitlines()[-1]
+                self.notice(
+                    f"Task {id} has no worktree of its own ({why}): one task after another writes here."
+                )
+        await stack.enter_async_context(self._alone[parent.id])
         return None
 
     async def merge(self, worktree: Worktree, task: Task, report: Report) -> str:
         """A finished task's files come into the folder that it was taken from; else they stay where they are. What
         became of them, for the parent's model."""
         if report.outcome != "done":
-            if await self.worktrees.drop_if_same(worktree):
-                return ""
+            with suppress(GitError):
+                if await self.worktrees.drop_if_same(worktree):
+                    return ""
             return f"Its files are kept, not merged, in {worktree.folder} (branch {worktree.branch})."
         async with self._merging, rewind.around(task):
             try:

@@ -37,6 +37,9 @@ from kcode.spend.receipt import Receipt
 from kcode.tools.memory import Memory
 from kcode.tools.tool import Output, Tool, Toolbox, Workspace
 
+CUT_OFF = "Your reply was cut off at the output limit. Go on, in smaller parts."
+STOPPED = "Your reply was stopped there. Go on."
+
 
 @dataclass(slots=True)
 class Conversation:
@@ -50,8 +53,6 @@ class Conversation:
     parent: str | None = None
     project: str = ""
     budgets: Budgets = field(default_factory=Budgets)
-    mode_told: str = ""
-    """The mode whose text the model knows; "": it was told nothing yet."""
     messages: list[Message] = field(default_factory=list)
     contexts: list[int] = field(default_factory=list)
     """Tokens of input of each request since the conversation was last made shorter."""
@@ -80,12 +81,9 @@ class Conversation:
                     self.contexts.append(event.message.usage.input)
                 if isinstance(event.message, ToolResult) and event.message.todos is not None:
                     self.todos = event.message.todos
-                if isinstance(event.message, Prompt) and event.message.mode:
-                    self.mode_told = event.message.mode
             case Condensed():
                 kept = self.messages[len(self.messages) - event.kept :]
-                self._replace([Prompt(text=event.summary, by="kcode"), *kept])
-                self.mode_told = self.mode
+                self._replace([Prompt(text=event.summary, by="kcode", mode=self.mode), *kept])
             case ResultsDropped():
                 self._replace([_dropped(message, event.texts) for message in self.messages])
             case Uncondensed():
@@ -107,8 +105,13 @@ class Conversation:
         self.messages = self.messages[:count]
         self.replaced = [(before, now) for before, now in self.replaced if now <= count]
         listed = [m.todos for m in self.messages if isinstance(m, ToolResult) and m.todos is not None]
-        modes = [m.mode for m in self.messages if isinstance(m, Prompt) and m.mode]
-        self.todos, self.mode_told = [(), *listed][-1], ["", *modes][-1]
+        self.todos = [(), *listed][-1]
+
+    @property
+    def mode_told(self) -> str:
+        """The mode whose text the model knows; "": it was told nothing yet."""
+        told = (m.mode for m in reversed(self.messages) if isinstance(m, Prompt) and m.mode)
+        return next(told, "")
 
     @property
     def budget(self) -> int | None:
@@ -234,7 +237,12 @@ class Task:
         self._change(self.conversation.mode, choice.model, choice.effort)
         while self.inbox:
             self._add(self.inbox.popleft())
-        if self.conversation.mode_told != self.conversation.mode:
+        said = self.conversation
+        if isinstance(
+            said.messages[-1], Reply
+        ):  # the last word cannot be the model's own: some refuse to go on with it
+            self._add(Prompt(text=CUT_OFF if said.messages[-1].stop == "length" else STOPPED, by="kcode"))
+        elif said.mode_told != said.mode:
             self._add(Prompt(text="", by="kcode"))
 
     def _add(self, said: Prompt) -> None:

@@ -32,10 +32,12 @@ async def ask(task: Task, error: OverBudget) -> None:
             return  # another task has asked meanwhile
         if task is not main and (limit == main.stopped_by or (limit.scope == "task" and limit.key != MAIN)):
             raise error
-        main.stopped_by = limit
         question, ways = _question(task, error, limit), _ways(task, error, limit)
-        await pause.ask(task, question, ways, error, partial(_said, task, limit))
-        main.stopped_by = None
+        try:
+            await pause.ask(task, question, ways, error, partial(_said, task, limit))
+        except OverBudget:
+            main.stopped_by = limit
+            raise
 
 
 def _question(task: Task, error: OverBudget, limit: Limit) -> str:

@@ -18,6 +18,7 @@ from kcode.agent.worktrees import Worktree
 from kcode.errors import BadInput, KcodeError, NeedsApproval, ToolError
 from kcode.events import MAIN, Event, Listener, MessageAdded, Noticed, TaskStarted
 from kcode.messages import Change, Todo, ToolResult
+from kcode.modes.choice import Choice
 from kcode.modes.mode import Mode, mode_named
 from kcode.tools.delegate import first_line
 from kcode.tools.tool import Assignment, Others, Output
@@ -43,6 +44,8 @@ class Tree:
         self._begun_by: dict[str, str] = {}
         """Call -> the task that it began."""
         self._running: dict[str, asyncio.Task[str]] = {}
+        self._taken: set[str] = set()
+        """Those that somebody has delegated and not heard the end of: at work, or about to be, or merged."""
         self._slots: dict[str, asyncio.Semaphore] = {}
         limits = equipment.delegation
         self._pulse = Pulse(limits.silence)
@@ -60,7 +63,7 @@ class Tree:
     def unfinished(self, call_id: str) -> str:
         """What the model hears of its call that was stopped; of a task that it delegated what there is."""
         report = self.reports.get(self._begun_by.get(call_id, ""))
-        return report.text() if report else loop.NOT_FINISHED
+        return f"{report.text()}{report.kept()}" if report else loop.NOT_FINISHED
 
     def cancel(self, id: str) -> bool:
         """Stop a subtask and those below it; its parent hears what there is. Whether it was at work."""
@@ -82,14 +85,15 @@ class Tree:
         """Work on it to its end, and report. ToolError when it cannot begin."""
         limit = self._equipment.delegation.side_by_side
         async with self._slots.setdefault(parent.id, asyncio.Semaphore(limit)), AsyncExitStack() as stack:
-            id, folder = self._id(parent, assignment), parent.workspace.root
-            mode = self._mode(assignment)
+            mode, choice = self._mode(assignment)
+            id = self._id(parent, assignment)
+            self._taken.add(id)
+            stack.callback(self._taken.discard, id)
+            worktree = None
             if mode.groups & {"edit", "command"}:
                 title = first_line(assignment.message)
-                worktree = await self._rooms.to_write(id, title, folder, stack)
-            else:
-                worktree = None
-            child = self._child(id, parent, assignment, call_id, worktree)
+                worktree = await self._rooms.to_write(id, title, parent, stack)
+            child = self._child(id, parent, assignment, call_id, worktree, choice)
             child.inbox.append(await first_words(child, assignment, self.reports.values()))
             await self._run(child)
             report = self.reports[id]
@@ -106,7 +110,7 @@ class Tree:
             if assignment.resume not in self.reports or not assignment.resume.startswith(prefix):
                 known = ", ".join(id for id in self.reports if id.startswith(prefix)) or "none"
                 raise ToolError(f"There is no task {assignment.resume!r} of yours (there are: {known}).")
-            if assignment.resume in self._running:
+            if assignment.resume in self._taken:
                 raise ToolError(f"Task {assignment.resume} is at work.")
             return assignment.resume
         if len(prefix.split(".")) > limits.depth:
@@ -118,21 +122,27 @@ class Tree:
         self.reports[id] = Report(id)
         return id
 
-    def _mode(self, assignment: Assignment) -> Mode:
+    def _mode(self, assignment: Assignment) -> tuple[Mode, Choice]:
         try:
-            return mode_named(self._equipment.modes, assignment.mode)
+            mode = mode_named(self._equipment.modes, assignment.mode)
         except BadInput as error:
             raise ToolError(str(error)) from None
+        try:
+            return mode, self._equipment.models.for_mode(mode.name)
+        except KcodeError as error:
+            raise ToolError(f"{mode.name} mode has no model that works: {error}") from None
 
     def _child(
-        self, id: str, parent: Task, assignment: Assignment, call_id: str, worktree: Worktree | None
+        self,
+        id: str,
+        parent: Task,
+        assignment: Assignment,
+        call_id: str,
+        worktree: Worktree | None,
+        choice: Choice,
     ) -> Task:
         folder = worktree.folder if worktree else parent.workspace.root
         task = self._task(id, parent, self._past[id], folder)
-        try:
-            choice = self._equipment.models.for_mode(assignment.mode)
-        except KcodeError as error:
-            raise ToolError(f"{assignment.mode} mode has no model that works: {error}") from None
         task.tell(
             TaskStarted(
                 task=id,
@@ -168,8 +178,8 @@ class Tree:
 
     async def _run(self, child: Task) -> None:
         """To its end; what went wrong is in its report. NeedsApproval where nobody can give it."""
-        await self._pulse.when_warm(child.conversation.model)
-        work = asyncio.ensure_future(loop.run(child))
+        model = child.conversation.model
+        work = asyncio.ensure_future(loop.run(child, lambda: self._pulse.when_warm(model)))
         self._running[child.id] = work
         try:
             while not (await asyncio.wait({work}, timeout=self._pulse.patience(child.id)))[0]:
@@ -186,7 +196,7 @@ class Tree:
             pass  # TaskEnded has told it
         finally:
             del self._running[child.id]
-            self._pulse.warmed(child.conversation.model)
+            self._pulse.warmed(model)
             await child.workspace.jobs.close()
 
     def _mind_silence(self, child: Task) -> None:

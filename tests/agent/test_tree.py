@@ -131,7 +131,7 @@ async def test_a_conflict_is_told_and_resolved_by_going_on_with_the_task(reposit
 
 async def test_without_git_those_that_write_go_one_after_another(tmp_path: Path) -> None:
     script = lanes(
-        plan=[calls(delegate("code", "FIRST: a"), delegate("code", "SECOND: b")), say("Done.")],
+        plan=[calls(delegate("code", "go\nFIRST: a"), delegate("code", "go\nSECOND: b")), say("Done.")],
         second=[call("write", path="b.txt", text="b\n"), say("B.")],
         first=[call("write", path="a.txt", text="a\n"), say("A.", first_delay=0.2)],
     )
@@ -347,3 +347,104 @@ async def test_siblings_wait_for_the_first_ones_first_token(repository: Path) ->
         await play.session.prompt("PLAN")
         rows = [row for row in play.provider.invoice if row.model == "other"]
         assert sum(1 for row in rows if row.usage.cached == 0) == 1
+
+
+async def test_two_that_go_on_with_the_same_task_do_not_work_in_it_at_once(repository: Path) -> None:
+    script = lanes(
+        plan=[
+            delegate("ask", "CHILD: look"),
+            calls(delegate("ask", "MORE: left", resume="1"), delegate("ask", "MORE: right", resume="1")),
+            say("Done."),
+        ],
+        child=[say("Seen.")],
+        more=[say("Left.")],
+    )
+    with playing(script, repository, **ORCHESTRATOR) as play:
+        await play.session.prompt("PLAN")
+        _, first, second = results(play)
+        assert first.ok and second.text == "Task 1 is at work."
+
+
+async def test_a_refused_task_takes_no_id(repository: Path) -> None:
+    script = lanes(
+        plan=[
+            delegate("wizard", "X"),
+            delegate("ask", "X", resume="1"),
+            delegate("ask", "CHILD"),
+            say("Done."),
+        ],
+        child=[say("Hi.")],
+    )
+    with playing(script, repository, **ORCHESTRATOR) as play:
+        await play.session.prompt("PLAN")
+        assert "no task '1'" in results(play)[1].text
+        assert [event.task for event in play.told(TaskStarted)] == ["1"]
+
+
+async def test_without_git_a_task_that_writes_alone_may_still_delegate_one_that_writes(
+    tmp_path: Path,
+) -> None:
+    script = lanes(
+        plan=[calls(delegate("code", "go\nFIRST: a"), delegate("code", "go\nSECOND: b")), say("Done.")],
+        first=[delegate("code", "DEEP: c"), say("A.")],
+        second=[say("B.")],
+        deep=[call("write", path="c.txt", text="c\n"), say("C.")],
+    )
+    (tmp_path / "plain").mkdir()
+    with playing(script, tmp_path / "plain", **ORCHESTRATOR) as play:
+        assert await asyncio.wait_for(play.session.prompt("PLAN"), 20) == "Done."
+        assert (tmp_path / "plain" / "c.txt").exists()
+
+
+async def test_one_that_waits_for_the_first_ones_token_can_be_stopped(repository: Path) -> None:
+    script = lanes(
+        plan=[calls(delegate("ask", "FIRST: a"), delegate("ask", "SECOND: b")), say("Done.")],
+        first=[say("A.", first_delay=0.6)],
+        second=[say("B.")],
+    )
+    script["prices"]["other"] = DOLLARS
+    more: dict[str, Any] = {"models": ("scripted/model-1", "ask=scripted/other")}
+    with playing(script, repository, **ORCHESTRATOR, **more) as play:
+        work = asyncio.ensure_future(play.session.prompt("PLAN"))
+        while len(play.told(TaskStarted)) < 2:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        assert play.session.cancel("2")
+        assert await work == "Done."
+        assert {e.task: e.outcome for e in play.told(TaskEnded)} == {
+            "2": "cancelled",
+            "1": "done",
+            MAIN: "done",
+        }
+        assert not any(b"SECOND" in r.raw and b"PLAN" not in r.raw for r in play.provider.requests)
+
+
+async def test_what_was_stopped_in_a_worktree_is_said_to_lie_there(repository: Path) -> None:
+    child = [call("write", path="a.txt", text="a\n"), say("word " * 400, pace=0.05)]
+    script = lanes(
+        plan=[calls(delegate("code", "FIRST: a"), delegate("code", "SECOND: b")), say("Done.")],
+        first=child,
+        second=child,
+    )
+    with playing(script, repository, **ORCHESTRATOR) as play:
+        work = asyncio.ensure_future(play.session.prompt("PLAN"))
+        while len(play.provider.requests) < 5:
+            await asyncio.sleep(0.02)
+        play.session.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        told = "".join(result.text for result in results(play))
+        for event in play.told(TaskStarted):
+            assert f"NOT merged: its files are in {event.folder}." in told
+            assert f'resume="{event.task}"' in told
+
+
+async def test_a_key_in_a_file_that_is_shown_stays_with_the_user(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-the-users-own-0123456789")
+    (repository / "a.txt").write_text("key = sk-the-users-own-0123456789\n")
+    script = lanes(plan=[delegate("ask", "CHILD", files=["a.txt"]), say("Done.")], child=[say("Hi.")])
+    with playing(script, repository, **ORCHESTRATOR) as play:
+        await play.session.prompt("PLAN")
+        assert not any(b"0123456789" in request.raw for request in play.provider.requests)

@@ -218,6 +218,8 @@ def flaws(body: Json) -> Iterator[str]:
             yield f"messages.{at}: `tool_use` ids must be unique"
         seen.update(asked)
     yield from answer_flaws(len(messages), asked, [])
+    if messages and messages[-1][0] == "assistant":
+        yield "This model does not support assistant message prefill. The conversation must end with a user message."
 
 
 def merged(messages: list[Json]) -> list[tuple[str, list[Json]]]:
