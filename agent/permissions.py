@@ -29,6 +29,9 @@ from kcode.tools.tool import Group, Tool, Workspace
 Verdict = Literal["allow", "ask", "deny"]
 STRICTNESS: dict[Verdict, int] = {"allow": 0, "ask": 1, "deny": 2}
 
+MEMORY, HEARD = "memory", "later sessions will hear it"
+"""The tool, and the rule on it that `memory.update = "ask"` is; and why it asks."""
+
 PLAN = "Plan mode only reads: change nothing, run no command, and say what you would do."
 
 QUIET_WHEN_SEEN = {"printf", "test", "["}
@@ -138,11 +141,12 @@ class Permissions:
 
     def grantable(self, tool: Tool) -> str:
         """What `grant` would allow, in words."""
-        return "all edits in the workspace" if tool.group == "edit" else "exactly this call"
+        edits = "all that it wants to remember" if tool.name == MEMORY else "all edits in the workspace"
+        return edits if tool.group == "edit" else "exactly this call"
 
     def grant(self, tool: Tool) -> None:
         """The user's `always`, for this session: edits in the workspace, or else exactly this call."""
-        self._granted.add((tool.name, _call(tool)))
+        self._granted.add(_all_edits(tool.name) if tool.group == "edit" else (tool.name, _call(tool)))
 
     def likeness(self, tool: Tool, workspace: Workspace) -> str:
         """A rule that allows this call and others like it; "" where there is none that may be offered."""
@@ -177,8 +181,9 @@ class Permissions:
             return Decision("deny", PLAN)
         if self.yolo:
             return Decision("allow", "yolo")
-        if asked := self._path_rule(self._ask, tool, group, paths, root):
-            return Decision("ask", f"the rule {asked.text}")
+        asked = self._path_rule(self._ask, tool, group, paths, root)
+        if asked and not (asked.text == MEMORY and _all_edits(MEMORY) in self._granted):
+            return Decision("ask", HEARD if asked.text == MEMORY else f"the rule {asked.text}")
         if protected := protection(paths, writes=group == "edit"):
             verdict: Verdict = "deny" if protected == "git" else "ask"
             why = f"{shown_path} is protected: {WHY[protected]}"
@@ -189,7 +194,7 @@ class Permissions:
         if not workspace.holds(path):
             is_granted = (tool, name) in self._granted
             return Decision("allow", "you allowed it") if is_granted else _outside(path)
-        if group == "read" or self.mode in ("edits", "auto") or (tool, "") in self._granted:
+        if group == "read" or self.mode in ("edits", "auto") or _all_edits(tool) in self._granted:
             return Decision("allow", f"it is in the workspace ({self.mode})")
         return Decision("ask", "edits need your yes")
 
@@ -361,15 +366,14 @@ class Permissions:
         )
 
 
+def _all_edits(tool: str) -> tuple[str, str]:
+    """A grant of one tool that edits is one of all; what is remembered is another thing."""
+    return (tool if tool == MEMORY else "edit"), ""
+
+
 def _call(tool: Tool) -> str:
-    """What a grant is bound to: all edits, this command, this file, or else all arguments."""
-    match tool.group:
-        case "edit":
-            return ""
-        case "command" | "read":
-            return tool.target()
-        case "delegate" | "outside" | "switch":
-            return tool.model_dump_json()
+    """What a grant is bound to: this command, this file, or else all arguments."""
+    return tool.target() if tool.group in ("command", "read") else tool.model_dump_json()
 
 
 def _outside(path: Path) -> Decision:

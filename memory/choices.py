@@ -1,10 +1,12 @@
-"""Which rules the user has switched on and off, by folder: kept in kcode's data, never in the repository."""
+"""Which rules the user has switched on and off, by folder: kept in kcode's data, never in the repository. A worktree
+has those of the folder that it is a copy of."""
 
 import json
 from pathlib import Path
 
 from kcode.errors import BadInput, KcodeError
 from kcode.paths import data_dir, write_private
+from kcode.spend.repository import repository_of
 
 Choices = dict[str, bool]
 """Name of a rules file -> whether it is on."""
@@ -14,14 +16,22 @@ def choices_file() -> Path:
     return data_dir() / "rules.json"
 
 
+def source_of(root: Path) -> Path:
+    """The folder that this one of a git worktree is a copy of; any other is its own."""
+    real = root.resolve()
+    top = next((one for one in (real, *real.parents) if (one / ".git").exists()), real)
+    main = Path(repository_of(str(real)))
+    return real if main in (top, real) else main / real.relative_to(top)
+
+
 def choices(root: Path) -> Choices:
     """BadInput when the list cannot be read."""
-    return _all().get(str(root.resolve()), {})
+    return _all().get(str(source_of(root)), {})
 
 
 def choose(root: Path, name: str, is_on: bool | None) -> None:
     """The user's word on one file; None: as it would be without. KcodeError when it cannot be written."""
-    everything, key = _all(), str(root.resolve())
+    everything, key = _all(), str(source_of(root))
     own = {**everything.get(key, {}), name: bool(is_on)}
     if is_on is None:
         del own[name]

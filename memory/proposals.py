@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from kcode.errors import BadInput, KcodeError
+from kcode.memory.choices import source_of
 from kcode.messages import Record
 from kcode.paths import data_dir, write_private
 
@@ -31,7 +32,7 @@ def proposals_file() -> Path:
 
 def kept(root: Path) -> tuple[Proposal, ...]:
     """The oldest first. BadInput when the list cannot be read."""
-    return _all().get(str(root.resolve()), ())
+    return _all().get(str(source_of(root)), ())
 
 
 def keep(root: Path, proposal: Proposal) -> None:
@@ -45,7 +46,7 @@ def forget(root: Path, proposal: Proposal) -> None:
 
 
 def _write(root: Path, proposals: tuple[Proposal, ...]) -> None:
-    everything = {**_all(), str(root.resolve()): proposals}
+    everything = {**_all(), str(source_of(root)): proposals}
     data = {key: [one.model_dump() for one in own] for key, own in everything.items() if own}
     try:
         write_private(proposals_file(), json.dumps(data, indent=1) + "\n")

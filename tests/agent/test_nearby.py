@@ -6,7 +6,7 @@ import pytest
 
 from kcode.agent.nearby import told
 from kcode.errors import BadInput
-from kcode.events import Condensed
+from kcode.events import ApprovalAsked, Condensed
 from kcode.memory import proposals
 from kcode.messages import Prompt, ToolResult
 from tests.playing import WIRES, Play, WireName, call, calls, playing, say, scenario
@@ -193,6 +193,28 @@ async def test_the_user_accepts_a_proposal_by_the_diff(remembering: Path) -> Non
         await play.session.prompt("go")
     assert shown[0].endswith("+- tests need redis\n")
     assert "redis" in (remembering / ".kcode/memory/tech.md").read_text()
+
+
+async def test_always_holds_for_all_that_is_proposed_later_and_for_nothing_else(remembering: Path) -> None:
+    edit = call("write", path="new.txt", text="x")
+    with playing(
+        scenario({"calls": PROPOSAL}, {"calls": PROPOSAL}, edit, say("Done.")),
+        remembering,
+        someone_answers=True,
+        permission_mode="ask",
+    ) as play:
+
+        def answer(event: object) -> None:
+            if isinstance(event, ApprovalAsked):
+                play.session.answer(event.id, "always")
+
+        play.session.listen(answer)
+        await play.session.prompt("go")
+        asked = [(event.name, event.reason, event.always) for event in play.told(ApprovalAsked)]
+    assert asked == [
+        ("memory", "later sessions will hear it", "all that it wants to remember"),
+        ("write", "edits need your yes", "all edits in the workspace"),
+    ]
 
 
 async def test_a_proposal_that_the_user_declines_costs_no_further_request(remembering: Path) -> None:

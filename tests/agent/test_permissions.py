@@ -46,6 +46,10 @@ class Edit(Reach):
     group = "edit"
 
 
+class Write(Edit):
+    name: ClassVar[str] = "write"
+
+
 class Delegate(Reach):
     """Gives work away."""
 
@@ -599,6 +603,7 @@ def test_always_for_an_edit_means_edits_in_the_workspace(workspace: Workspace) -
         found.decide(Edit(where=w), workspace).verdict for w in ("b.py", "/etc/x", ".bashrc", ".git/x")
     ]
     assert verdicts == ["allow", "ask", "ask", "deny"]
+    assert found.decide(Write(where="new.py"), workspace).verdict == "allow"
 
 
 def test_always_for_a_place_outside_means_this_place(workspace: Workspace) -> None:

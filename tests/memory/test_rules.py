@@ -1,3 +1,4 @@
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -222,3 +223,32 @@ def test_nested_rules_can_be_switched_off(tmp_path: Path) -> None:
 def test_a_front_matter_that_is_no_pattern_calls_for_nothing(tmp_path: Path) -> None:
     write(tmp_path / ".clinerules/odd.md", "---\npaths: ['!', '[', '{a,b']\n---\nodd")
     assert touched(tmp_path, "a.py") == []
+
+
+def test_a_worktree_has_the_choices_of_the_folder_that_it_is_a_copy_of(tmp_path: Path) -> None:
+    main, copy = tmp_path / "main", tmp_path / "copy"
+    (main / "sub").mkdir(parents=True)
+    for words in (
+        ["init", "-q", str(main)],
+        [
+            "-C",
+            str(main),
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=b",
+            "commit",
+            "-q",
+            "--allow-empty",
+            "-m",
+            "x",
+        ],
+        ["-C", str(main), "worktree", "add", "-q", str(copy)],
+    ):
+        subprocess.run(["git", *words], check=True, capture_output=True)
+    (copy / "sub").mkdir()
+    choose(main / "sub", "AGENTS.md", False)
+    assert choices(copy / "sub") == {"AGENTS.md": False}
+    assert choices(copy) == {}
+    choose(copy, "CLAUDE.md", True)
+    assert choices(main) == {"CLAUDE.md": True}
