@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from kcode.agent.worktrees import Conflict, Worktrees
 from kcode.cli.options import RunOptions
+from kcode.cli.run import reason
 from kcode.cli.signals import SIGNALS, heeded
 from kcode.cli.start import Started, start
 from kcode.errors import BadInput, KcodeError
@@ -169,7 +170,7 @@ async def _one(work: Worked, limit: float | None) -> None:
         work.text, work.outcome, work.exit_code = f"Stopped after {limit:g} s.", "time_limit", 124
     except KcodeError as error:
         work.text, work.exit_code = str(error), error.exit_code
-        work.outcome = type(error).__name__
+        work.outcome = reason(error)
     finally:
         await session.close()
     sign = "✓" if work.outcome == "done" else "✗"

@@ -18,7 +18,7 @@ from kcode.cli.shape import Shape
 from kcode.cli.signals import SIGNALS, heeded
 from kcode.cli.slash import expanded
 from kcode.cli.start import Started, start
-from kcode.errors import NOBODY_READS, BadInput, KcodeError, ProviderError, TimeLimit
+from kcode.errors import NOBODY_READS, BadInput, KcodeError, OverBudget, ProviderError, TimeLimit
 from kcode.events import MAIN
 from kcode.keys import redacted
 from kcode.llm import transport
@@ -174,4 +174,6 @@ def _check_writable(file: Path) -> None:
 
 def reason(error: KcodeError) -> str:
     """One word for programs: why it ended."""
+    if isinstance(error, OverBudget):
+        return "budget"
     return f"provider_{error.trouble}" if isinstance(error, ProviderError) else outcome_of(error)
