@@ -75,7 +75,9 @@ class Middle(Horizontal):
         is_shown = self.task_tree.has_class("-shown")
         self._wants_tree = not (is_shown and self.task_tree.has_focus)
         self._show_tree(self._wants_tree)
-        if self._wants_tree:
+        if self._wants_tree and is_shown:
+            self.screen.set_focus(self.task_tree)  # at once: the next key is for it
+        elif self._wants_tree:
             self.task_tree.focus()
         else:
             self.look_into(MAIN)

@@ -32,7 +32,7 @@ class Ask(Vertical, can_focus=True):
     DEFAULT_CSS = """
     Ask {
         height: auto;
-        max-height: 60vh;
+        max-height: 70vh;
         border: round $warning;
         border-title-color: $text-warning;
         border-title-style: bold;

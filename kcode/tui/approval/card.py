@@ -27,7 +27,7 @@ class ApprovalBar(Ask):
     ApprovalBar {
         & .what { text-wrap: nowrap; text-overflow: ellipsis; }
         & .parts { margin-top: 1; }
-        & .preview { height: auto; max-height: 40vh; margin-top: 1; scrollbar-size-vertical: 1; }
+        & .preview { height: auto; max-height: 30vh; margin-top: 1; scrollbar-size-vertical: 1; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
