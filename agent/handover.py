@@ -2,17 +2,20 @@
 
 from datetime import UTC, datetime
 
+from kcode.agent.permissions import Permissions
 from kcode.agent.task import Task
 from kcode.errors import BadInput, ToolError
 from kcode.events import MAIN, Condensed, ModeChanged
 from kcode.files.disk import opened
 from kcode.files.text import decode
+from kcode.keys import without_keys
 from kcode.llm.request import Request
 from kcode.messages import Prompt, Usage
 from kcode.modes.choice import Choice, Models
 from kcode.modes.mode import Mode
 from kcode.spend.money import dollars, tokens
 from kcode.spend.prices import cost
+from kcode.tools.read import Read
 from kcode.tools.tool import Workspace
 
 LONGEST_PLAN = 60_000
@@ -28,7 +31,7 @@ async def switch(task: Task, models: Models, name: str, reason: str, plan: str) 
     mode = _mode(task, name)
     try:
         choice = models.for_mode(mode.name)
-        brief = _brief(plan, task.workspace) if plan else ""
+        brief = _brief(plan, task.workspace, task.approvals.permissions) if plan else ""
         ways = _ways(task, mode, choice, brief, plan)
     except BadInput as error:
         raise ToolError(f"{mode.title} mode cannot take over: {error}") from None
@@ -53,10 +56,10 @@ def _mode(task: Task, name: str) -> Mode:
     return mode
 
 
-def _brief(plan: str, workspace: Workspace) -> str:
+def _brief(plan: str, workspace: Workspace, permissions: Permissions) -> str:
     path = workspace.path(plan)
-    if not workspace.holds(path):
-        raise ToolError(f"{plan} is outside of the workspace.")
+    if permissions.decide(Read(path=plan), workspace).verdict != "allow":
+        raise ToolError(f"{plan} may not be handed over: it is protected, or outside of the workspace.")
     try:
         with opened(path) as file:
             data = file.read(LONGEST_PLAN + 1)
@@ -65,7 +68,7 @@ def _brief(plan: str, workspace: Workspace) -> str:
     text = decode(data)
     if text is None or len(data) > LONGEST_PLAN:
         raise ToolError(f"{plan} is no plan: it is binary, or longer than {LONGEST_PLAN:,} bytes.")
-    return f"The plan to carry out ({plan}):\n\n{text.content.strip()}"
+    return f"The plan to carry out ({plan}):\n\n{without_keys(text.content.strip())}"
 
 
 def _ways(task: Task, mode: Mode, choice: Choice, brief: str, plan: str) -> dict[str, str]:

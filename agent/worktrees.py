@@ -3,6 +3,7 @@ never touched: states of the folder are commits that were made with an index of 
 """
 
 import asyncio
+import itertools
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
@@ -54,8 +55,8 @@ class Worktree(Record):
 
     @property
     def name(self) -> str:
-        """What the user calls it: the branch without its `kcode/`."""
-        return self.branch.removeprefix("kcode/")
+        """What the user calls it: the branch without its `kcode/`, or `kcode-`."""
+        return self.branch[len("kcode/") :]
 
     @property
     def folder(self) -> Path:
@@ -96,12 +97,12 @@ class Worktrees:
         await _check_version(source)
         top, below = await _place(source)
         base = await _commit(top, await _tree(top), await _head(top), "Taken")
-        name = f"{session}-{task}"
+        name, branch = await self._free(top, f"{session}-{task}", branch or f"kcode/{session}-{task}")
         worktree = Worktree(
             session=session,
             task=task,
             title=title,
-            branch=branch or f"kcode/{name}",
+            branch=branch,
             base=base,
             source=str(top),
             top=str(self._home / name / top.name),
@@ -111,6 +112,7 @@ class Worktrees:
         try:
             async with self._adding:
                 await _added(worktree)
+            worktree.folder.mkdir(parents=True, exist_ok=True)  # git knows no empty folders
             await self._furnish(worktree)
             self._write(worktree)
         except BaseException:
@@ -177,7 +179,22 @@ class Worktrees:
         with suppress(GitError):
             await git(source, "update-ref", "-d", f"refs/heads/{worktree.branch}")
         self._file(worktree.session, worktree.task).unlink(missing_ok=True)
+        for other in self.all():  # what was taken from it comes back to where it was taken from itself
+            if other.source == worktree.top:
+                self._write(other.model_copy(update={"source": worktree.source}))
         asyncio.get_running_loop().run_in_executor(None, lambda: shutil.rmtree(trash, ignore_errors=True))
+
+    async def _free(self, top: Path, folder: str, branch: str) -> tuple[str, str]:
+        """Names that nobody has: a branch of the user's, or a folder that was lost sight of, stays."""
+        taken = set(
+            (await git(top, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads")).splitlines()
+        )
+        if "kcode" in taken:  # git keeps branches as files: there can be no kcode/x beside it
+            branch = branch.replace("kcode/", "kcode-", 1)
+        numbered = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+        free = (n for n in numbered if branch + n not in taken and not (self._home / (folder + n)).exists())
+        number = next(free)
+        return folder + number, branch + number
 
     async def _furnish(self, worktree: Worktree) -> None:
         if self._chosen.copy_ignored:
@@ -256,8 +273,8 @@ async def _check_version(folder: Path) -> None:
 
 async def _place(folder: Path) -> tuple[Path, str]:
     """Top of the repository, and the folder relative to it."""
-    top, _, below = (await git(folder, "rev-parse", "--show-toplevel", "--show-prefix")).partition("\n")
-    return Path(top), below.strip("\n")
+    top, below = [(await git(folder, "rev-parse", f"--show-{what}"))[:-1] for what in ("toplevel", "prefix")]
+    return Path(top), below
 
 
 async def _head(top: Path) -> str | None:

@@ -50,6 +50,7 @@ SETTINGS = {
     "core.askPass": "",
     "core.alternateRefsCommand": "",
     "core.attributesFile": os.devnull,
+    "core.safecrlf": "false",
     "commit.gpgSign": "false",
     "tag.gpgSign": "false",
     "log.showSignature": "false",

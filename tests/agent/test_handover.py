@@ -3,6 +3,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from kcode.events import Condensed, ModeChanged, QuestionAsked
 from kcode.messages import Prompt, ToolResult
 from kcode.scripted import shared_prefix
@@ -125,3 +127,15 @@ async def test_a_switch_in_mid_task_is_told_before_the_next_step(repository: Pat
         await work
         told = play.messages[-2]
         assert isinstance(told, Prompt) and told.by == "kcode" and "Mode: Debug" in told.notes
+
+
+@pytest.mark.parametrize("plan", [".env", "link.md", "../outside.md"])
+async def test_a_plan_that_may_not_be_read_is_not_handed_over(repository: Path, plan: str) -> None:
+    (repository / ".env").write_text("TOKEN=hidden\n")
+    (repository / "link.md").symlink_to(".env")
+    (repository.parent / "outside.md").write_text("hidden\n")
+    script = scenario(call("switch_mode", mode="code", plan=plan), say("Stayed."))
+    with playing(script, repository, mode="architect") as play:
+        assert await play.session.prompt("go") == "Stayed."
+        assert not any(b"hidden" in request.raw for request in play.provider.requests)
+        assert not results(play)[-1].ok and "may not be handed over" in results(play)[-1].text

@@ -1,4 +1,5 @@
 import asyncio
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -208,3 +209,158 @@ async def test_many_are_made_at_the_same_moment_by_several_kcodes(shop: Path) ->
         (worktree.folder / f"{worktree.task}.txt").write_text("done\n")
     for worktree in made:
         assert await two[0].merge(worktree) == (f"{worktree.task}.txt",)
+
+
+async def test_a_branch_of_the_users_stays_what_it_is(shop: Path, worktrees: Worktrees) -> None:
+    git(shop, "branch", "kcode/feature", "HEAD~1")
+    before = git(shop, "rev-parse", "kcode/feature")
+    worktree = await worktrees.named("feature", shop)
+    assert worktree.branch == "kcode/feature-2" and git(shop, "rev-parse", "kcode/feature") == before
+    assert await worktrees.named("feature", shop) == worktree
+    await worktrees.remove(worktree)
+    assert git(shop, "rev-parse", "kcode/feature") == before
+
+
+async def test_a_branch_named_kcode_is_in_nobodys_way(shop: Path, worktrees: Worktrees) -> None:
+    git(shop, "branch", "kcode")
+    worktree = await worktrees.named("feature", shop)
+    assert (worktree.branch, worktree.name) == ("kcode-feature", "feature")
+    (worktree.folder / "a.txt").write_text("a\n")
+    assert await worktrees.merge(worktree) == ("a.txt",)
+
+
+async def test_work_whose_record_is_lost_is_not_removed_by_the_next_of_that_name(
+    shop: Path, worktrees: Worktrees
+) -> None:
+    lost = await worktrees.named("feature", shop)
+    (lost.folder / "work.txt").write_text("dear\n")
+    next(Path(lost.top).parent.parent.glob("*.json")).unlink()
+    found = await worktrees.named("feature", shop)
+    assert found.top != lost.top and (lost.folder / "work.txt").read_text() == "dear\n"
+    git(shop, "rev-parse", lost.branch)
+
+
+async def test_what_was_taken_from_a_worktree_comes_back_when_that_is_gone(
+    shop: Path, worktrees: Worktrees
+) -> None:
+    outer = await worktrees.make("s", "1", shop)
+    (outer.folder / "outer.txt").write_text("outer\n")
+    await worktrees.make("s", "1.1", outer.folder)
+    await worktrees.merge(outer)
+    inner = worktrees.kept("s", "1.1")
+    assert inner is not None and (inner.folder / "outer.txt").exists()
+    (inner.folder / "inner.txt").write_text("inner\n")
+    assert await worktrees.merge(inner) == ("inner.txt",)
+    assert (shop / "inner.txt").exists() and (shop / "outer.txt").exists()
+
+
+async def test_a_folder_without_files_can_be_worked_in(shop: Path, worktrees: Worktrees) -> None:
+    (shop / "empty" / "deep").mkdir(parents=True)
+    worktree = await worktrees.make("s", "1", shop / "empty" / "deep")
+    (worktree.folder / "a.txt").write_text("a\n")
+    assert await worktrees.merge(worktree) == ("empty/deep/a.txt",)
+
+
+async def test_the_name_of_a_repository_may_be_anything(shop: Path, worktrees: Worktrees) -> None:
+    odd = shop.rename(shop.parent / "two words\nand ünï 'quotes' $HOME")
+    (odd / "süß\n.txt").write_text("new\n")
+    worktree = await worktrees.make("s", "1", odd)
+    assert (worktree.folder / "süß\n.txt").exists()
+    (worktree.folder / "more\nö.txt").write_text("ö\n")
+    assert await worktrees.merge(worktree) == ("more\nö.txt",)
+    assert (odd / "more\nö.txt").read_text() == "ö\n"
+
+
+async def test_a_linked_worktree_of_the_users_own_is_a_repository_like_others(
+    shop: Path, worktrees: Worktrees
+) -> None:
+    git(shop, "worktree", "add", "-q", "-b", "side", str(shop.parent / "side"))
+    side = shop.parent / "side"
+    (side / "open.txt").write_text("open\n")
+    worktree = await worktrees.make("s", "1", side)
+    assert (worktree.folder / "open.txt").exists() and not (worktree.folder / "new.txt").exists()
+    (worktree.folder / "a.txt").write_text("a\n")
+    await worktrees.merge(worktree)
+    assert (side / "a.txt").exists() and not (shop / "a.txt").exists()
+
+
+async def test_submodules_modes_and_symlinks_stay_as_they_are(shop: Path, worktrees: Worktrees) -> None:
+    other = shop.parent / "other"
+    other.mkdir()
+    git(other, "init", "-q")
+    (other / "lib.txt").write_text("lib\n")
+    git(other, "add", "lib.txt")
+    git(other, "commit", "-qm", "lib")
+    git(shop, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other), "lib")
+    git(shop, "commit", "-qm", "submodule")
+    (shop / "link").symlink_to("notes.md")
+    (shop / "run.sh").write_text("#!/bin/sh\n")
+    worktree = await worktrees.make("s", "1", shop)
+    assert (worktree.folder / "link").readlink() == Path("notes.md")
+    (worktree.folder / "run.sh").chmod(0o755)
+    (worktree.folder / "link").unlink()
+    (worktree.folder / "link").symlink_to("run.sh")
+    assert set(await worktrees.merge(worktree)) == {"link", "run.sh"}
+    assert (shop / "run.sh").stat().st_mode & 0o100 and (shop / "link").readlink() == Path("run.sh")
+    assert (shop / "lib" / "lib.txt").read_text() == "lib\n"
+
+
+async def test_line_ends_of_other_files_stay_and_strict_checks_of_them_stop_nothing(
+    shop: Path, worktrees: Worktrees
+) -> None:
+    git(shop, "config", "core.autocrlf", "input")
+    git(shop, "config", "core.safecrlf", "true")
+    (shop / "dos.txt").write_bytes(b"one\r\ntwo\r\n")
+    worktree = await worktrees.make("s", "1", shop)
+    (worktree.folder / "a.txt").write_text("a\n")
+    assert await worktrees.merge(worktree) == ("a.txt",)
+    assert (shop / "dos.txt").read_bytes() == b"one\r\ntwo\r\n"
+
+
+async def test_what_a_sparse_checkout_leaves_out_is_not_deleted(shop: Path, worktrees: Worktrees) -> None:
+    for name in ("in", "out"):
+        (shop / name).mkdir()
+        (shop / name / "a.txt").write_text(f"{name}\n")
+    git(shop, "add", "in", "out")
+    git(shop, "commit", "-qm", "two")
+    git(shop, "sparse-checkout", "set", "in")
+    assert not (shop / "out").exists()
+    worktree = await worktrees.make("s", "1", shop)
+    (worktree.folder / "in" / "a.txt").write_text("changed\n")
+    assert await worktrees.merge(worktree) == ("in/a.txt",)
+    assert (shop / "in" / "a.txt").read_text() == "changed\n"
+    assert "out/a.txt" not in git(shop, "status", "--porcelain")
+
+
+async def test_large_files_stay_pointers_where_their_filter_does_not_run(
+    shop: Path, worktrees: Worktrees
+) -> None:
+    git(shop, "config", "filter.lfs.clean", "false")
+    git(shop, "config", "filter.lfs.required", "true")
+    (shop / ".gitattributes").write_text("*.bin filter=lfs\n")
+    (shop / "big.bin").write_bytes(b"\x00" * 100_000)
+    worktree = await worktrees.make("s", "1", shop)
+    (worktree.folder / "a.txt").write_text("a\n")
+    assert await worktrees.merge(worktree) == ("a.txt",)
+    assert (shop / "big.bin").read_bytes() == b"\x00" * 100_000
+
+
+async def test_another_branch_meanwhile_gets_the_work_all_the_same(shop: Path, worktrees: Worktrees) -> None:
+    worktree = await worktrees.make("s", "1", shop)
+    (worktree.folder / "a.txt").write_text("a\n")
+    git(shop, "add", "-A")
+    git(shop, "commit", "-qm", "mine")
+    git(shop, "checkout", "-q", "-b", "elsewhere")
+    (shop / "b.txt").write_text("b\n")
+    assert await worktrees.merge(worktree) == ("a.txt",)
+    assert (shop / "b.txt").exists() and git(shop, "branch", "--show-current") == "elsewhere"
+
+
+async def test_one_whose_folder_was_deleted_is_no_longer_kept(shop: Path, worktrees: Worktrees) -> None:
+    worktree = await worktrees.make("s", "1", shop)
+    shutil.rmtree(worktree.top)
+    assert worktrees.kept("s", "1") is None and worktrees.all() == []
+    with pytest.raises(GitError):
+        await worktrees.merge(worktree)
+    again = await worktrees.make("s", "1", shop)
+    assert (again.folder / "notes.md").exists()
