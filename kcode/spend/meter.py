@@ -25,11 +25,12 @@ from kcode.events import (
     ThinkingArrived,
 )
 from kcode.messages import Prompt, Record, ToolResult, Usage
+from kcode.spend.bill import Bill
+from kcode.spend.contexts import CHARACTERS_PER_TOKEN
 from kcode.spend.money import rounded
 from kcode.spend.prices import PriceRow
 from kcode.spend.total import Total
 
-CHARACTERS_PER_TOKEN = 4
 MINUTE = 60.0
 
 
@@ -61,7 +62,9 @@ class Reading(Record):
     @property
     def left(self) -> int | None:
         """Of the budget; None: there is none."""
-        return None if self.budget is None else max(self.budget - self.elsewhere - self.session.micro_dollars, 0)
+        return (
+            None if self.budget is None else max(self.budget - self.elsewhere - self.session.micro_dollars, 0)
+        )
 
     @property
     def fill(self) -> float | None:
@@ -87,6 +90,8 @@ class Meter:
     """Micro-dollars of the budget that other sessions, which share it, have spent."""
     purse: str = ""
     """The session whose budget it is; "": the one that is shown."""
+    bill: Bill = field(default_factory=Bill)
+    """Where the money went."""
     _streamed: Counter[str] = field(default_factory=Counter)
     """Task -> characters of the reply that arrives."""
     _recent: deque[tuple[float, int]] = field(default_factory=deque)
@@ -101,6 +106,7 @@ class Meter:
 
     def recall(self, event: Event) -> None:
         """Something that happened long ago, in a session that is gone on with."""
+        self.bill(event)
         match event:
             case Spent():
                 self._settle(event)
