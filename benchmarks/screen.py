@@ -2,7 +2,8 @@
 
 Each case runs in a process of its own on a terminal of its own (a pty of 120x40 that is read all the time), fed ten
 times a second as the app does it. Lag is how much later than asked the event loop comes round, less the time in which
-the process was ready to run and another one had the processor. CPU is the time of the process, by the clock.
+the process was ready to run and another one had the processor. CPU is the time of the process, by the clock. Key is how
+long it takes from a key that enters the terminal to its letter that comes out of it; six are typed a second.
 """
 
 import asyncio
@@ -28,10 +29,11 @@ from pathlib import Path
 from typing import Any
 
 from textual.app import App, ComposeResult
-from textual.widgets import TextArea
 
 from kcode.events import Event, MessageAdded, OutputArrived, TextArrived, ToolStarted
 from kcode.messages import Change, Message, Prompt, Reply, ToolCall, ToolResult
+from kcode.tui.input.history import History
+from kcode.tui.input.prompt import Prompt as Box
 from kcode.tui.transcript.transcript import Transcript
 
 SIZE = (120, 40)
@@ -40,6 +42,11 @@ RATE = 10
 SECONDS = 10
 BLOCKS = 10_000
 LINES = 1_000_000
+LETTERS = [chr(code) for code in (*range(0x3B1, 0x3CA), *range(0x430, 0x450), *range(0x410, 0x430))]
+PAUSE = 1 / 6
+"""Seconds between two keys."""
+BEGIN, END = b"\x1b]2;begin\x07", b"\x1b]2;end\x07"
+"""What a case says when it begins, and when it ends."""
 MAIN = "main"
 
 
@@ -123,8 +130,6 @@ def past(blocks: int) -> Iterator[Event]:
 class Stage(App[None]):
     """A transcript and a prompt, and one case that is played on them."""
 
-    CSS = "TextArea { height: 5; }"
-
     def __init__(self, play: "Callable[[Stage], Any]", out: Path) -> None:
         super().__init__()
         self._play = play
@@ -132,9 +137,10 @@ class Stage(App[None]):
 
     def compose(self) -> ComposeResult:
         yield Transcript(Path.cwd())
-        yield TextArea()
+        yield Box(History(self._out.with_name("history")))
 
     def on_mount(self) -> None:
+        self.query_one(Box).focus()
         self.run_worker(self._run())
 
     async def _run(self) -> None:
@@ -142,6 +148,12 @@ class Stage(App[None]):
         figures = await self._play(self)
         self._out.write_text(json.dumps(figures))
         self.exit()
+
+    def say(self, word: bytes) -> None:
+        """To whoever types."""
+        assert self._driver is not None
+        self._driver.write(word.decode())
+        self._driver.flush()
 
     @property
     def transcript(self) -> Transcript:
@@ -151,6 +163,7 @@ class Stage(App[None]):
 async def measured(stage: Stage, batches: Iterator[Sequence[Event]]) -> dict[str, Any]:
     """Shows a batch every tenth of a second, as long as there are some."""
     lag, before = Lag(), memory()
+    stage.say(BEGIN)
     watch = asyncio.create_task(lag.watch())
     began, cpu = time.perf_counter(), time.process_time()
     due = began
@@ -160,6 +173,7 @@ async def measured(stage: Stage, batches: Iterator[Sequence[Event]]) -> dict[str
         await asyncio.sleep(max(due - time.perf_counter(), 0))
     took, cpu = time.perf_counter() - began, time.process_time() - cpu
     watch.cancel()
+    stage.say(END)
     return {
         "seconds": round(took, 1),
         "cpu %": round(100 * cpu / took),
@@ -259,22 +273,58 @@ def run(name: str) -> dict[str, Any]:
             command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
         )
         os.close(slave)
-        written: list[int] = []
-        reader = threading.Thread(target=drain, args=(master, written), daemon=True)
-        reader.start()
+        typist = Typist(master)
+        for work in (typist.read, typist.type):
+            threading.Thread(target=work, daemon=True).start()
         try:
             process.wait(timeout=SECONDS * 12)
         finally:
             process.kill()
             os.close(master)
         figures: dict[str, Any] = json.loads(out.read_text())
-        return figures | {"KB written": sum(written) // 1000}
+        return figures | typist.figures()
 
 
-def drain(master: int, written: list[int]) -> None:
-    with contextlib.suppress(OSError):
-        while data := os.read(master, 1 << 16):
-            written.append(len(data))
+class Typist:
+    """Reads the terminal all the time, and types a letter now and then that it has not typed before."""
+
+    def __init__(self, master: int) -> None:
+        self._master = master
+        self._bytes = 0
+        self._begun, self._ended = threading.Event(), threading.Event()
+        self._sent: dict[bytes, float] = {}
+        self._took: list[float] = []
+
+    def read(self) -> None:
+        rest = b""
+        with contextlib.suppress(OSError):
+            while data := os.read(self._master, 1 << 16):
+                now = time.perf_counter()
+                self._bytes += len(data)
+                rest = rest[-16:] + data
+                if BEGIN in rest:
+                    self._begun.set()
+                if END in rest:
+                    self._ended.set()
+                for letter in [letter for letter in self._sent if letter in rest]:
+                    self._took.append((now - self._sent.pop(letter)) * 1000)
+
+    def type(self) -> None:
+        self._begun.wait(SECONDS * 12)
+        with contextlib.suppress(OSError):
+            for letter in LETTERS:
+                if self._ended.wait(PAUSE):
+                    return
+                self._sent[letter.encode()] = time.perf_counter()
+                os.write(self._master, letter.encode())
+
+    def figures(self) -> dict[str, Any]:
+        figures: dict[str, Any] = {"KB written": self._bytes // 1000}
+        if self._took:
+            took = sorted(self._took)
+            at = {share: round(took[int(len(took) * share)], 1) for share in (0.5, 0.99)}
+            figures |= {"keys": len(took), "key p50 ms": at[0.5], "key p99 ms": at[0.99]}
+        return figures
 
 
 def main() -> None:
