@@ -26,6 +26,8 @@ class Line(NamedTuple):
     """How many characters at the left are no part of the text: numbers, bullets, bars."""
     fill: str = ""
     """Look of the rest of the row."""
+    aside: int = 0
+    """How many characters at the right are no part of the text."""
 
     @property
     def text(self) -> str:
@@ -97,8 +99,8 @@ def selected(lines: Sequence[Line], start: tuple[int, int], end: tuple[int, int]
     for row in range(start[0], min(end[0], len(lines) - 1) + 1):
         line = lines[row]
         first = max(start[1] if row == start[0] else 0, line.gutter)
-        last = end[1] if row == end[0] else None
-        parts.append(line.text[first:last])
+        own = len(line.text) - line.aside
+        parts.append(line.text[first : min(end[1], own) if row == end[0] else own])
         if row < end[0]:
             parts.append(line.joint)
     return "".join(parts)

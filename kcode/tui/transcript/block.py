@@ -22,6 +22,9 @@ class Said(Base):
 
     text: str
     images: int = 0
+    mode: str = ""
+    model: str = ""
+    """Who hears it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

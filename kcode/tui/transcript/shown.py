@@ -21,8 +21,8 @@ UNFOLDED_ROWS = 400
 """Rows of one block, unfolded; the whole is for the full screen."""
 
 OUTCOMES = {"": ("●", "accent"), "done": ("✓", "good"), "cancelled": ("■", "warning")}
-WIDE = 90
-"""Columns from which there is room for a model's name."""
+LEAST_TITLE = 30
+"""Columns that a subtask's title keeps beside its model's name."""
 STATE_LOOKS = {
     "asking": "warning",
     "running": "accent",
@@ -39,7 +39,25 @@ def said_lines(block: Said, width: int) -> list[Line]:
     text = safe(block.text, LONGEST_PARAGRAPH).strip("\n")
     if block.images:
         text += f"\n[{counted(block.images, 'image')}]"
-    return list(hung(prose(text.strip("\n"), min(width - 2, READABLE)), ("❯ ", "accent"), ("  ", "")))
+    who = _who(block, width)
+    room = min(width - 2, READABLE, width - 4 - cells(who) if who else width)
+    first, *rest = hung(prose(text.strip("\n"), room), ("❯ ", "accent"), ("  ", ""))
+    return [_with_end(first, who, width), *rest]
+
+
+def _who(block: Said, width: int) -> str:
+    """Mode and model of the turn; where there is little room, the mode alone, or nothing."""
+    mode, model = one_line(block.mode), one_line(block.model).partition("/")[2]
+    both = f"{mode} · {model}" if model else mode
+    return next((who for who in (both, mode) if cells(who) <= width // 3), "")
+
+
+def _with_end(line: Line, end: str, width: int) -> Line:
+    """The line, with something faint at the right edge."""
+    if not end:
+        return line
+    gap = " " * (width - line.cells - cells(end))
+    return line._replace(runs=(*line.runs, (gap, ""), (end, "faint")), aside=len(gap) + len(end))
 
 
 def thought_line(block: Thought, width: int) -> Line:
@@ -167,12 +185,14 @@ def subtask_lines(block: Subtask, width: int, is_unfolded: bool, now: float) -> 
     glyph, look = OUTCOMES.get(block.outcome, ("✗", "error"))
     state = {"": "running", "done": ""}.get(block.outcome, block.outcome.replace("_", " "))
     took = _seconds(block.began, block.ended or now, 0).strip()
-    model = one_line(block.model).partition("/")[2] if width > WIDE else ""
+    model = one_line(block.model).partition("/")[2]
     spent = str(block.total) if block.total.requests else ""
-    note = " · ".join(filter(None, [state, model, spent, took]))
     title = one_line(
         f"{block.task} {block.mode}: {block.title}" if block.title else f"{block.task} {block.mode}"
     )
+    note = " · ".join(filter(None, [state, model, spent, took]))
+    if width - cells(note) - 4 < min(cells(title), LEAST_TITLE):
+        note = " · ".join(filter(None, [state, spent, took]))
     left = one_row([(title, "")], max(width - cells(note) - 4, 8))
     lines = [one_row([(f"{glyph} ", look), *left.runs, ("  ", ""), (note, "faint")], width)]
     if block.doing:

@@ -62,6 +62,8 @@ class Story:
         self._calls: dict[tuple[str, str], Place] = {}
         """Task and id of calls that have no result yet."""
         self._asked: dict[str, Place] = {}
+        self._at_work: dict[str, tuple[str, str]] = {}
+        """Task -> the mode and the model that hear what is said."""
 
     def blocks(self, task: str | None = None) -> Sequence[Block]:
         """Of the main task, or of a subtask; in order, and not to be changed."""
@@ -70,6 +72,8 @@ class Story:
     def add(self, event: Event, at: float | None = None) -> None:
         """`at`: when it happened, in seconds since the epoch."""
         telling = self._of(event.task)
+        if isinstance(event, TaskStarted | ModeChanged):
+            self._at_work[event.task] = event.mode, event.model
         match event:
             case TextArrived() | ThinkingArrived() | CallArrived():
                 telling.hear(event, self._keys)
@@ -100,6 +104,7 @@ class Story:
                 self._spend(event)
             case ModeChanged():
                 self._switch(telling, event)
+                self._subtask(event.task, mode=event.mode, model=event.model)
             case Condensed() | ResultsDropped() | Uncondensed() | BudgetSet() | Noticed():
                 telling.append(_notice(event, next(self._keys)))
             case Rewound():
@@ -131,7 +136,9 @@ class Story:
                 first, _, rest = message.text.partition("\n")
                 telling.append(Notice(key=next(self._keys), text=f"kcode: {first}", details=rest))
             case Prompt():
-                said = Said(key=next(self._keys), text=message.text, images=len(message.images))
+                mode, model = self._at_work.get(task, ("", ""))
+                images = len(message.images)
+                said = Said(key=next(self._keys), text=message.text, images=images, mode=mode, model=model)
                 telling.append(said)
                 self._entitle(task, message.text)
             case Reply():

@@ -68,3 +68,22 @@ async def test_the_talk_alone_goes_back(start: Start) -> None:
         await run.press("down", "enter")
         await run.sees("Back before")
         assert file.exists()
+
+
+async def test_a_talk_that_went_back_is_the_same_when_it_is_resumed(start: Start) -> None:
+    async with start(HELLO, WRITES, **ALL) as run:
+        await run.type("say hello")
+        await run.sees("1 step")
+        await written(run)
+        await run.type("/rewind")
+        await run.sees("Go back before")
+        await run.press("enter")
+        await run.sees("Files and talk")
+        await run.press("enter")
+        await run.sees("Back before: write it")
+        plain, opened = run.app.talk.plain(), run.app.talk.state.opened
+        assert "Good day." in plain and "Written." not in plain
+    assert opened is not None
+    async with start(HELLO, WRITES, resume=opened.session, models=(), **ALL) as again:
+        await again.sees("Back before: write it")
+        assert again.app.talk.plain() == plain

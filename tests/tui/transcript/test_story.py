@@ -251,9 +251,24 @@ def test_a_subtask_is_one_block_here_and_a_story_of_its_own() -> None:
         Subtask(key=K, task="t1", mode="ask", model="a/b", title="Find it", doing="Search it")
     ]
     assert told(*events, task="t1") == [
-        Said(key=K, text="Find it"),
+        Said(key=K, text="Find it", mode="ask", model="a/b"),
         Call(key=K, name="grep", title="Search it", state="running"),
     ]
+
+
+def test_every_turn_says_which_mode_and_model_hear_it() -> None:
+    begun = TaskStarted(task=MAIN, parent=None, mode="code", model="a/b", project="")
+    events = (begun, added(Prompt(text="one")), ModeChanged(task=MAIN, mode="ask", model="c/d"))
+    said = [block for block in told(*events, added(Prompt(text="two"))) if isinstance(block, Said)]
+    assert [(block.text, block.mode, block.model) for block in said] == [
+        ("one", "code", "a/b"),
+        ("two", "ask", "c/d"),
+    ]
+
+
+def test_a_subtask_that_changes_its_model_says_so() -> None:
+    (block,) = told(CHILD, ModeChanged(task="t1", mode="ask", model="c/d"))
+    assert isinstance(block, Subtask) and block.model == "c/d"
 
 
 def test_a_subtask_knows_its_money_and_its_end() -> None:

@@ -384,11 +384,12 @@ async def test_a_block_is_looked_at_on_the_full_screen(host: Hosted) -> None:
 async def test_a_subtask_is_looked_into_and_left_again(host: Hosted) -> None:
     child = TaskStarted(task="t1", parent=MAIN, mode="ask", model="a/b", project="")
     await host.show(child, added(Prompt(text="Find it"), "t1"), added(Reply(text="Found."), "t1"))
-    assert await host.text() == "● t1 ask: Find it  running"
+    assert await host.text() == "● t1 ask: Find it  running · b"
     host.transcript.look_into("t1")
-    assert await host.text() == "❯ Find it\n\nFound."
+    told, _, answer = (await host.text()).split("\n")
+    assert (told[:9], told[9:].strip(), answer) == ("❯ Find it", "ask · b", "Found.")
     host.transcript.look_into()
-    assert await host.text() == "● t1 ask: Find it  running"
+    assert await host.text() == "● t1 ask: Find it  running · b"
 
 
 async def test_all_of_it_as_text(host: Hosted) -> None:
