@@ -2,15 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 
 from textual.content import Content
 
 from kcode.errors import BadInput, KcodeError
 from kcode.llm.catalog import Catalog
 from kcode.memory import context
+from kcode.spend.bill import Bill, PriceOf, ToolBill
 from kcode.spend.meter import Account, Meter, Reading
-from kcode.spend.money import dollars, rounded, tokens
+from kcode.spend.money import dollars, tokens
 from kcode.spend.prices import PriceRow
 from kcode.spend.table import table
 from kcode.spend.total import Total
@@ -22,6 +22,7 @@ from kcode.tui.text.safe import one_line
 from kcode.tui.transcript.plain import counted
 
 BAR = 20
+LONGEST_NAME = 30
 MINUTES = 40
 SPARKS = "·▁▂▃▄▅▆▇█"
 
@@ -30,24 +31,32 @@ def show_cost(desk: Desk, _: str = "") -> None:
     desk.view("What it cost", ByWidth(lambda width: cost_page(desk.meter, _price_of(desk), width)))
 
 
-def cost_page(meter: Meter, price_of: Callable[[str], PriceRow | None], width: int) -> Content:
-    """This session's spend by mode, model and purpose."""
-    reading = meter.reading()
+def cost_page(meter: Meter, price_of: PriceOf, width: int) -> Content:
+    """This session's spend by mode, model, purpose, task and tool; what was saved, overhead, wasted."""
+    reading, bill = meter.reading(), meter.bill
     usage = reading.session.usage
+    rent = bill.rent(meter.price)
     lines = [
         Content.assemble(
             (str(reading.session), "bold"),
             f"   {counted(reading.session.requests, 'request')}",
             f"   ↑{tokens(usage.input)} ↓{tokens(usage.output)} tokens",
         ),
-        Content.styled(_saved(meter, price_of), "$text-muted"),
+        *(Content.styled(line, "$text-muted") for line in _saved(meter, price_of)),
         *_budget_lines(meter),
+        *([Content.styled(f"{rent.offer()}", "$text-warning")] if rent else []),
         Content(""),
     ]
     groups = {title: _grouped(meter, name_of) for title, name_of in BY.items()}
+    if len(bill.tasks) > 1:
+        groups["By task"] = _by_task(bill)
+    if bill.overhead:
+        groups["Overhead"] = _dearest(bill.overhead)
     widest = max((len(name) for group in groups.values() for name in group), default=0)
     for title, group in groups.items():
         lines += [Content.styled(title, "bold $text-accent"), *_bars(group, widest, width), Content("")]
+    lines += _waste_lines(_dearest(bill.wasted), widest, width)
+    lines += _tool_lines(bill.tools(price_of), widest, width)
     minutes = meter.minutes(MINUTES)
     most, now = dollars(max(minutes)), dollars(reading.per_minute)
     lines += [
@@ -57,6 +66,45 @@ def cost_page(meter: Meter, price_of: Callable[[str], PriceRow | None], width: i
         ),
     ]
     return Content("\n").join(lines)
+
+
+def _by_task(bill: Bill) -> dict[str, Total]:
+    names = {
+        task: f"{task} {one_line(bill.titles.get(task, ''))}"[:LONGEST_NAME].strip() for task in bill.tasks
+    }
+    return _dearest({names[task]: total for task, total in bill.tasks.items()})
+
+
+def _dearest(group: dict[str, Total]) -> dict[str, Total]:
+    return dict(sorted(group.items(), key=lambda item: -item[1].micro_dollars))
+
+
+def _waste_lines(wasted: dict[str, Total], widest: int, width: int) -> list[Content]:
+    """What came of nothing, with its share of the steps."""
+    if not wasted:
+        return []
+    rows = [[name.ljust(widest), str(total), f"{total.requests}×"] for name, total in wasted.items()]
+    return [Content.styled("Wasted", "bold $text-accent"), *_columns(rows, {0}, (2,), width), Content("")]
+
+
+def _tool_lines(tools: Sequence[ToolBill], widest: int, width: int) -> list[Content]:
+    """Each with its share of the requests: what its calls were as output, and its results as input."""
+    if not tools:
+        return []
+    most = max(tool.micro_dollars or 0 for tool in tools) or 1
+    rows = [
+        [
+            one_line(tool.name).ljust(widest),
+            dollars(tool.micro_dollars, is_estimate=True),
+            gauge((tool.micro_dollars or 0) / most, BAR),
+            counted(tool.calls, "call"),
+            f"{tool.failed} failed" if tool.failed else "",
+            f"↑{tokens(tool.tokens)} of results",
+        ]
+        for tool in tools
+    ]
+    head = Content.styled("By tool", "bold $text-accent")
+    return [head, *_columns(rows, left={0, 2, 3, 4}, lightest=(2, 5, 4, 3), width=width), Content("")]
 
 
 BY: dict[str, Callable[[Account], str]] = {
@@ -71,7 +119,7 @@ def _grouped(meter: Meter, name_of: Callable[[Account], str]) -> dict[str, Total
     for account, total in meter.accounts.items():
         name = one_line(name_of(account))
         groups[name] = groups.get(name, Total()) + total
-    return dict(sorted(groups.items(), key=lambda group: -group[1].micro_dollars))
+    return _dearest(groups)
 
 
 def _bars(groups: dict[str, Total], widest: int, width: int) -> list[Content]:
@@ -115,15 +163,22 @@ def sparkline(values: Sequence[int]) -> str:
     return "".join(SPARKS[max(1, round(value / most * steps)) if value else 0] for value in values)
 
 
-def _saved(meter: Meter, price_of: Callable[[str], PriceRow | None]) -> str:
-    """What the provider's cache took off the bill."""
-    saved = 0
-    for account, total in meter.accounts.items():
-        if row := price_of(account.model):
-            saved += rounded(total.usage.cached * Fraction(row.input - row.cached))
+def _saved(meter: Meter, price_of: PriceOf) -> list[str]:
+    """What the provider's cache took off the bill, and what its misses put on it."""
+    bill = meter.bill
     if not meter.session.usage.cached:
-        return "nothing came out of a cache yet"
-    return f"the cache took {dollars(saved)} off: {meter.session.cache_share:.0%} of the input came out of it"
+        return ["nothing came out of a cache yet"]
+    share = f"{meter.session.cache_share:.0%} of the input came out of it"
+    lines = [f"the cache took {dollars(bill.saved(price_of))} off: {share}"]
+    if bill.missed.requests:
+        lines.append(f"{_misses(bill.missed.requests)} cost {dollars(bill.missed.micro_dollars)} more")
+    if bill.kept:
+        lines.append(f"keeping it alive saved {dollars(bill.kept)}")
+    return lines
+
+
+def _misses(count: int) -> str:
+    return f"{count} miss{'' if count == 1 else 'es'}"
 
 
 def _budget_lines(meter: Meter) -> list[Content]:
@@ -133,7 +188,7 @@ def _budget_lines(meter: Meter) -> list[Content]:
     return [Content(f"budget {dollars(reading.budget)}, {dollars(reading.left)} left")]
 
 
-def _price_of(desk: Desk) -> Callable[[str], PriceRow | None]:
+def _price_of(desk: Desk) -> PriceOf:
     opened = desk.state.opened
 
     def price(model: str) -> PriceRow | None:

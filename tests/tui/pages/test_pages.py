@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from kcode.agent.task import CUT_OFF
-from kcode.events import Spend, Spent
+from kcode.events import MessageAdded, Spend, Spent, TaskStarted
 from kcode.llm.request import Request
 from kcode.memory import context
 from kcode.memory.block import Block, joined
@@ -61,6 +61,23 @@ def test_the_cost_is_sorted_by_mode_model_and_purpose() -> None:
     assert "the cache took $0.0810 off: 91% of the input came out of it" in page
     lines = [line.split()[:2] for line in page.splitlines() if line]
     assert ["a/big", "$0.0600"] in lines and ["b/[small]", "$0.0050"] in lines and ["ask", "$0.0300"] in lines
+
+
+def test_the_cost_is_told_by_task_and_tool_with_what_was_overhead_and_wasted() -> None:
+    meter = Meter(price=PRICE, window=200_000)
+    call = ToolCall(id="1", name="edit", arguments="{}")
+    asked = MessageAdded(task="main", message=Reply(calls=(call,), model="a/big", usage=Usage(output=100)))
+    failed = MessageAdded(task="main", message=ToolResult(call_id="1", text="x" * 8_000, ok=False))
+    title = spent("a/small", 1_000).model_copy(update={"purpose": "title", "task": "1"})
+    begun = TaskStarted(task="1", parent="main", mode="ask", model="a/b", project="", title="Look <here>")
+    for event in (begun, spent("a/big", 30_000), asked, failed, spent("a/big", 5_000), asked, asked, title):
+        meter(event)
+    told = [line.split() for line in cost_page(meter, lambda model: PRICE, 100).plain.splitlines()]
+    assert ["Wasted"] in told and ["edits", "that", "failed", "$0.0300", "1×"] in told
+    assert ["Overhead"] in told and ["titles", "$0.0010"] in [line[:2] for line in told]
+    assert ["1", "Look", "<here>", "$0.0010"] in [line[:4] for line in told]
+    assert [line[3:7] for line in told if line[:1] == ["edit"]] == [["3", "calls", "1", "failed"]]
+    assert ["1", "old", "result", "of", "2k", "tokens"] in [line[:6] for line in told]
 
 
 @pytest.mark.parametrize("width", [100, 70, 50, 40])
