@@ -1,24 +1,26 @@
 """`kcode run --parallel FILE`: a list of tasks, several at a time, each in a session and a worktree of its own."""
 
 import asyncio
+import itertools
 import json
 import signal
 import sys
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from kcode.agent.worktrees import Conflict, Worktrees
+from kcode.agent.worktrees import Conflict, Worktree, Worktrees
 from kcode.cli.options import RunOptions
 from kcode.cli.run import reason
 from kcode.cli.signals import SIGNALS, heeded
-from kcode.cli.start import Started, start
+from kcode.cli.start import Started, folder, start
 from kcode.errors import BadInput, KcodeError
 from kcode.processes.git import GitError
+from kcode.settings import Settings
 from kcode.spend.receipt import Receipt
 from kcode.spend.table import table
 from kcode.visible import visible
@@ -43,7 +45,7 @@ class Worked:
     job: Job
     started: Started
     name: str
-    """Of its worktree; "" where it only reads."""
+    """Of its worktree; "" when nothing was changed in it, and it is gone."""
     receipt: Receipt = field(default_factory=Receipt)
     outcome: str = "waiting"
     text: str = ""
@@ -82,6 +84,8 @@ def parallel(options: RunOptions, file: Path, at_a_time: int, merges: bool) -> i
             for one in worked:
                 one.outcome = "cancelled" if one.outcome in ("waiting", "working") else one.outcome
                 one.exit_code = one.exit_code or (cancelled if one.outcome == "cancelled" else 0)
+        for one in worked:
+            one.name = "" if _is_dropped(_home(options), one.name) else one.name
         _print(worked, options)
     return next((one.exit_code for one in worked if one.exit_code), 0)
 
@@ -97,7 +101,8 @@ def read(file: Path) -> list[Job]:
     else:
         lines = (line.strip() for line in text.splitlines())
         jobs = [Job(task=line) for line in lines if line and not line.startswith("#")]
-    if not any(job.task.strip() for job in jobs):
+    jobs = [job for job in jobs if job.task.strip()]
+    if not jobs:
         raise BadInput(f"{file} holds no task: write one a line, or a JSON list.")
     return jobs
 
@@ -113,19 +118,43 @@ def _from_json(text: str, file: Path) -> list[Job]:
 
 
 def _started(jobs: list[Job], options: RunOptions, put_away: ExitStack) -> Iterable[Worked]:
-    """A session for each; they share one purse, so that a budget holds for all of them together."""
-    purse = ""
-    for number, job in enumerate(jobs, start=1):
+    """A session for each; they share one purse, so that a budget holds for all of them together. Their worktrees are
+    new ones: in those that are kept lies the work of others."""
+    purse, home = "", _home(options)
+    taken = {worktree.task for worktree in _kept(home)}
+    names = (f"{options.worktree or 'parallel'}-{number}" for number in itertools.count(1))
+    for job, name in zip(jobs, (name for name in names if name not in taken), strict=False):
         own = replace(options, mode=job.mode or options.mode, purse=purse, prompt=(job.task,))
         own = replace(own, models=(*own.models, job.model)) if job.model else own
-        name = f"{options.worktree or 'parallel'}-{number}"
         own = replace(own, worktree=name)
+        put_away.callback(_is_dropped, home, name)
         started = start(own, someone_answers=False)
         put_away.enter_context(started.put_away)
         purse = purse or started.session.id
         worked = Worked(job, started, name)
         started.session.listen(worked.receipt)
         yield worked
+
+
+def _home(options: RunOptions) -> Path:
+    return folder(options.cd or Path())
+
+
+def _kept(home: Path) -> list[Worktree]:
+    """The worktrees of the repository that the folder lies in."""
+    return [
+        worktree for worktree in Worktrees(Settings().worktrees).all() if home.is_relative_to(worktree.source)
+    ]
+
+
+def _is_dropped(home: Path, name: str) -> bool:
+    """Remove the worktree of that name when nothing was changed in it; whether that is so."""
+    worktrees = Worktrees(Settings().worktrees)
+    for worktree in _kept(home):
+        if worktree.task == name:
+            with suppress(GitError):  # what cannot be looked at stays
+                return asyncio.run(worktrees.drop_if_same(worktree))
+    return False
 
 
 async def _until_cancelled(worked: list[Worked], at_a_time: int, options: RunOptions, merges: bool) -> int:

@@ -164,3 +164,32 @@ def test_a_list_that_is_none_is_refused_before_money_is_spent(
 
 def test_a_prompt_beside_a_list_is_refused(machine: Machine) -> None:
     assert machine.run("--parallel", "tasks.txt", "ALPHA").code == 2
+
+
+def test_a_second_list_does_not_go_on_in_the_worktrees_of_the_first(machine: Machine) -> None:
+    (machine.folder / "tasks.txt").write_text("ALPHA\n")
+    assert machine.run("--parallel", "tasks.txt").code == 0
+    (machine.folder / "tasks.txt").write_text("BETA\n")
+    ended = machine.run("--parallel", "tasks.txt")
+    assert ended.code == 0 and "parallel-2" in ended.out, ended.last_words
+    assert {w["name"]: w["changes"] for w in machine.listed()} == {
+        "parallel-1": ["a.txt"],
+        "parallel-2": ["b.txt"],
+    }
+
+
+def test_of_tasks_that_change_nothing_no_worktree_is_left(machine: Machine) -> None:
+    tasks = json.dumps(["BROKEN", "", "ALPHA"]).encode()
+    ended = machine.run("--parallel", "-", "--output-format", "json", stdin=tasks)
+    assert [(one["task"], one["worktree"]) for one in json.loads(ended.out)] == [
+        ("BROKEN", ""),
+        ("ALPHA", "parallel-2"),
+    ]
+    assert [one["name"] for one in machine.listed()] == ["parallel-2"]
+
+
+def test_a_list_with_an_unknown_mode_leaves_nothing_behind(machine: Machine) -> None:
+    tasks = json.dumps(["ALPHA", {"task": "BETA", "mode": "wizard"}]).encode()
+    ended = machine.run("--parallel", "-", stdin=tasks)
+    assert ended.code == 2 and "wizard" in ended.err
+    assert machine.listed() == [] and machine.provider.requests == []
