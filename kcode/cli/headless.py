@@ -5,7 +5,7 @@ Standard output holds only the answer (or the JSON); what happens meanwhile goes
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -29,8 +29,10 @@ from kcode.events import (
 )
 from kcode.keys import redacted, without_keys
 from kcode.messages import Change, Reply, ToolResult
+from kcode.spend.bill import Bill
 from kcode.spend.money import dollars
 from kcode.spend.receipt import Receipt
+from kcode.spend.total import Total
 from kcode.visible import visible
 
 DIFF_LINES = 40
@@ -143,8 +145,11 @@ def money(receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def result(receipt: Receipt, *, session: str, outcome: str, text: str, exit_code: int) -> dict[str, Any]:
-    """The last line of the stream, and the one object of `--output-format json`."""
+def result(
+    receipt: Receipt, bill: Bill, *, session: str, outcome: str, text: str, exit_code: int
+) -> dict[str, Any]:
+    """The last line of the stream, and the one object of `--output-format json`. `tasks`, `overhead` and `wasted` are
+    micro-dollars by id and by kind."""
     return {
         "type": "result",
         "session": session,
@@ -158,5 +163,15 @@ def result(receipt: Receipt, *, session: str, outcome: str, text: str, exit_code
         "requests": receipt.total.requests,
         "models": receipt.models,
         "changes": [c.model_dump(exclude={"diff"}) for c in receipt.changes.values()],
+        "checks": receipt.checks.went,
+        "cache_share": round(receipt.total.cache_share, 4),
+        "tasks": _micro_dollars(bill.tasks),
+        "overhead": _micro_dollars(bill.overhead),
+        "wasted": _micro_dollars(bill.wasted),
         "seconds": round(receipt.seconds, 3),
     }
+
+
+def _micro_dollars(totals: Mapping[str, Total]) -> dict[str, int | None]:
+    """None: some of it has no price."""
+    return {name: None if total.unknown else total.micro_dollars for name, total in totals.items()}

@@ -23,6 +23,7 @@ from kcode.events import MAIN
 from kcode.keys import redacted
 from kcode.llm import transport
 from kcode.spend import cancelled
+from kcode.spend.bill import Bill
 from kcode.spend.receipt import Receipt
 from kcode.visible import visible
 
@@ -50,6 +51,7 @@ class _Run:
     started: Started
     shape: Shape | None
     receipt: Receipt = field(default_factory=Receipt)
+    bill: Bill = field(default_factory=Bill)
     stop: Callable[[], object] = lambda: None
     """Cancels the work."""
     if_cancelled: int = SIGNALS[signal.SIGINT]
@@ -133,6 +135,7 @@ class _Run:
         for notice in self.started.notices:
             print(f"! {visible(notice)}", file=sys.stderr)
         session.listen(self.receipt)
+        session.listen(self.bill)
         if self.options.output_format == "stream-json":
             session.listen(JsonLines(sys.stdout, self.receipt, self._nobody_reads))
         else:
@@ -141,7 +144,9 @@ class _Run:
     def _print(self, answer: str, outcome: str, exit_code: int) -> None:
         session = self.started.session.id
         if self.options.output_format != "text":
-            ended = result(self.receipt, session=session, outcome=outcome, text=answer, exit_code=exit_code)
+            ended = result(
+                self.receipt, self.bill, session=session, outcome=outcome, text=answer, exit_code=exit_code
+            )
             print(json.dumps(redacted(ended)), flush=True)
         elif exit_code == 0:
             print(file=sys.stderr)

@@ -10,6 +10,7 @@ from kcode.cli.headless import DIFF_LINES, JsonLines, Progress, result
 from kcode.events import MessageAdded, OutputArrived, Retrying, Spend, Spent, TextArrived, ToolStarted
 from kcode.messages import Change, Reply, ToolCall, ToolResult, Usage
 from kcode.scripted import ScriptedProvider
+from kcode.spend.bill import Bill
 from kcode.spend.receipt import Receipt
 from tests.playing import MODEL, say, scenario, settings_for
 
@@ -87,12 +88,16 @@ def test_a_reader_that_has_gone_is_told() -> None:
 
 
 def test_the_result_says_why_it_ended_and_what_it_cost() -> None:
-    receipt = Receipt()
-    receipt(SPENT)
-    ended = result(receipt, session="s", outcome="done", text="Hi.", exit_code=0)
+    receipt, bill = Receipt(), Bill()
+    for listener in (receipt, bill):
+        listener(SPENT)
+        listener(SPENT.model_copy(update={"task": "1", "purpose": "title"}))
+    ended = result(receipt, bill, session="s", outcome="done", text="Hi.", exit_code=0)
     assert ended["reason"] == "done" and ended["cost"] == "$0.0001"
-    assert ended["spend"] == {"micro_dollars": 60, "is_estimate": False, "unknown_requests": 0}
-    assert ended["usage"]["fresh"] == 10 and ended["requests"] == 1
+    assert (ended["tasks"], ended["overhead"], ended["wasted"]) == ({"main": 60, "1": 60}, {"titles": 60}, {})
+    assert ended["checks"] == {} and ended["cache_share"] == 0.0
+    assert ended["spend"] == {"micro_dollars": 120, "is_estimate": False, "unknown_requests": 0}
+    assert ended["usage"]["fresh"] == 20 and ended["requests"] == 2
 
 
 def test_an_answer_on_a_terminal_is_shown_without_its_escape_sequences(repository: Path) -> None:

@@ -6,6 +6,7 @@ from kcode.events import Event, MessageAdded, Noticed, TaskEnded
 from kcode.messages import Prompt
 from kcode.spend.money import tokens
 from kcode.spend.receipt import Receipt
+from kcode.tui.text.safe import one_line
 
 
 class Receipts:
@@ -34,7 +35,7 @@ class Receipts:
 
 
 def line(receipt: Receipt) -> str:
-    """`$0.0146 · 7 steps · ↑11.2k (84% cached) ↓326 · 2 files +12 -3`."""
+    """`$0.0146 · 7 steps · ↑11.2k (84% cached) ↓326 · 2 files +12 -3 · `pytest -q` passed`."""
     total, changes = receipt.total, receipt.changes.values()
     parts = [
         str(total),
@@ -44,4 +45,5 @@ def line(receipt: Receipt) -> str:
     if changes:
         added, removed = sum(change.added for change in changes), sum(change.removed for change in changes)
         parts.append(f"{len(changes)} file{'' if len(changes) == 1 else 's'} +{added} -{removed}")
+    parts += map(one_line, receipt.outcomes())
     return " · ".join(parts)
