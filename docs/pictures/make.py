@@ -31,6 +31,7 @@ from kcode.cli.options import RunOptions
 from kcode.cli.screen import door_for
 from kcode.llm import transport
 from kcode.scripted import ScriptedProvider
+from kcode.scripted.scenario import Scenario
 from kcode.tui.app import KcodeApp
 from kcode.tui.approval.ask import GRACE, PAUSE
 from kcode.tui.engine.engine import Engine
@@ -51,9 +52,11 @@ Shot = Callable[..., None]
 
 
 @asynccontextmanager
-async def app(size: tuple[int, int], **more: Any) -> AsyncIterator[tuple[Pilot[int], KcodeApp]]:
-    """The app in the sample repository, as far as the first session."""
-    with ScriptedProvider(demo.scenario()) as provider:
+async def app(
+    size: tuple[int, int], scenario: Scenario | None = None, **more: Any
+) -> AsyncIterator[tuple[Pilot[int], KcodeApp]]:
+    """The app in the sample repository, as far as the first session; by default with the demo's model."""
+    with ScriptedProvider(scenario or demo.scenario()) as provider:
         engine = Engine(door_for(options(provider.url, **more), demo=lambda: 0))
         screen = KcodeApp(engine._door, engine)
         screen.talk.bottom.prompt.cursor_blink = False
@@ -122,6 +125,60 @@ async def approval(shot: Shot, size: tuple[int, int] = (120, 36)) -> None:
 
 async def approval_small(shot: Shot) -> None:
     await approval(shot, (60, 20))
+
+
+PARTS = {
+    "WRITER": "write docs/usage.md for the command line",
+    "LOOKER": "find every place that rounds a price",
+    "TESTER": "run the tests of the discounts",
+}
+ORCHESTRA = {
+    "lanes": [
+        {
+            "match": "Prepare release",
+            "steps": [
+                {
+                    "text": "Three things are independent of each other, so I give them to three tasks at once.",
+                    "calls": [
+                        {
+                            "name": "delegate",
+                            "arguments": {"mode": mode, "message": f"{text.capitalize()}. ({word})"},
+                        }
+                        for (word, text), mode in zip(
+                            PARTS.items(), ("architect", "ask", "code"), strict=True
+                        )
+                    ],
+                },
+                {"text": "All is ready for 1.0."},
+            ],
+        },
+        {"match": "LOOKER", "steps": [{"text": "`shop/cart.py:12` and `shop/discount.py:4`."}]},
+        {
+            "match": "WRITER",
+            "steps": [
+                {
+                    "text": "I read the code first.",
+                    "calls": [{"name": "read", "arguments": {"path": "shop/cart.py"}}],
+                },
+                {"text": "The shop has a cart, and a cart has a total. " * 60, "chunk": 4, "pace": 0.1},
+            ],
+        },
+        {"match": "TESTER", "steps": [{"calls": [{"name": "shell", "arguments": {"command": "sleep 30"}}]}]},
+    ],
+}
+
+
+async def tasks(shot: Shot) -> None:
+    """Tasks that were delegated, in the middle of their work."""
+    scenario = demo.scenario().model_copy(update={"lanes": Scenario.of(ORCHESTRA).lanes})
+    async with app((130, 34), scenario, mode="orchestrator", permission_mode="auto") as (pilot, screen):
+        await until(pilot, lambda: screen.talk.state.opened)
+        await say(pilot, "Prepare release 1.0: the documentation, the tests, and look for rounding of prices")
+        await until_shown(pilot, "2 running of 3", PATIENCE)
+        await until_shown(pilot, "The shop has a cart", PATIENCE)
+        await pilot.pause(3)
+        shot(screen)
+        await pilot.press("escape")
 
 
 async def page(shot: Shot, command: str, seen: str, *keys: str) -> None:
@@ -216,6 +273,7 @@ SCENES: dict[str, Callable[[Shot], Coroutine[Any, Any, None]]] = {
     "models": models,
     "first-run": first_run,
     "headless": headless,
+    "tasks": tasks,
 }
 """Those of the README."""
 MORE: dict[str, Callable[[Shot], Coroutine[Any, Any, None]]] = {
