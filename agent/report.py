@@ -29,8 +29,6 @@ class Report:
     """None: it has not come to its end."""
     words: str = ""
     """Its last ones."""
-    folder: str = ""
-    """The worktree of its own; "": none."""
     receipt: Receipt = field(default_factory=Receipt)
     todos: tuple[Todo, ...] = ()
 
@@ -40,7 +38,7 @@ class Report:
             return
         match event:
             case TaskStarted():
-                self.title, self.todos, self.folder = event.title, event.todos, event.folder
+                self.title, self.todos = event.title, event.todos
             case TaskEnded():
                 self.outcome = event.outcome
                 self.words = self.words if event.outcome == "cancelled" and self.words else event.text
@@ -59,12 +57,6 @@ class Report:
     def text(self) -> str:
         """For the parent's model: outcome, last words, and what kcode itself knows for sure."""
         return "\n".join(line for line in (self._head(), *self._facts(), self._cost()) if line)
-
-    def kept(self) -> str:
-        """Where its files are when it was cut off, for the parent's model; "" where they are in place."""
-        if not (self.folder and self.changes):
-            return ""
-        return f'\nNOT merged: its files are in {self.folder}. Delegate with resume="{self.task}" to go on there.'
 
     def line(self) -> str:
         """One line for those who come later."""

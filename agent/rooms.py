@@ -48,6 +48,13 @@ class Rooms:
         await stack.enter_async_context(self._alone[parent.id])
         return None
 
+    def left(self, id: str) -> str:
+        """Where the files are of a task that was cut off, for the parent's model; "" where they are in place."""
+        kept = self.worktrees.kept(self.session, id)
+        if kept is None:
+            return ""
+        return f'NOT merged: its files are in {kept.folder}. Delegate with resume="{id}" to go on there.'
+
     async def merge(self, worktree: Worktree, task: Task, report: Report) -> str:
         """A finished task's files come into the folder that it was taken from; else they stay where they are. What
         became of them, for the parent's model."""

@@ -63,7 +63,9 @@ class Tree:
     def unfinished(self, call_id: str) -> str:
         """What the model hears of its call that was stopped; of a task that it delegated what there is."""
         report = self.reports.get(self._begun_by.get(call_id, ""))
-        return f"{report.text()}{report.kept()}" if report else loop.NOT_FINISHED
+        if report is None:
+            return loop.NOT_FINISHED
+        return f"{report.text()}\n{self._rooms.left(report.task)}".rstrip()
 
     def cancel(self, id: str) -> bool:
         """Stop a subtask and those below it; its parent hears what there is. Whether it was at work."""

@@ -280,3 +280,19 @@ async def test_a_cancel_that_a_library_has_swallowed_holds_all_the_same() -> Non
     working.cancel()
     with pytest.raises(asyncio.CancelledError):
         await working
+
+
+@both_wires
+async def test_a_reply_that_was_stopped_is_gone_on_with_by_a_word_of_kcodes(
+    repository: Path, wire: WireName
+) -> None:
+    script = scenario(say("word " * 200, pace=0.02), match="go")
+    script["lanes"].insert(0, {"match": "stopped there", "steps": [say("The rest.")]})
+    with playing(script, repository, wire) as play:
+        work = asyncio.ensure_future(play.session.prompt("go"))
+        await until(lambda: play.told(TextArrived))
+        play.session.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        assert await play.session.work() == "The rest."
+        assert play.provider.requests[-1].body["messages"][-1]["role"] == "user"

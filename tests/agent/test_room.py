@@ -11,7 +11,7 @@ from kcode.errors import BadInput
 from kcode.events import Condensed, Event, Noticed, QuestionAsked, ResultsDropped, Spent
 from kcode.memory.log import load_events, session_path
 from kcode.messages import Prompt, Reply, ToolResult
-from tests.playing import Play, call, calls, playing, say, scenario
+from tests.playing import MODEL, Play, call, calls, playing, say, scenario
 
 LINES = "printf '%s line of the log that says something\\n' $(seq 1 170)"
 """About 7 KB."""
@@ -236,3 +236,26 @@ def test_a_replay_of_a_condensing_that_was_taken_back_gives_the_same_conversatio
     assert [message.text for message in said.messages] == ["one", "two", "three", "four", "five"]
     said.add(Uncondensed(task="main"))
     assert len(said.messages) == 5
+
+
+async def test_a_mode_is_told_again_when_the_summary_that_told_it_is_taken_back(repository: Path) -> None:
+    script = scenario(*[say("Well.")] * 4, match="now|then|last")
+    with playing(script, repository) as play:
+        await play.session.prompt("now")
+        play.session.switch("debug", MODEL)
+        play.session.task.tell(Condensed(task="main", summary="<summary>\n", kept=0, before=9, after=1))
+        assert play.session.task.conversation.mode_told == "debug"
+        play.session.uncondense()
+        await play.session.prompt("then")
+        await play.session.prompt("last")
+        told = [m.mode for m in play.messages if isinstance(m, Prompt) and m.mode]
+        assert told == ["code", "debug"]
+
+
+async def test_going_back_behind_a_summary_does_not_tell_the_mode_again(repository: Path) -> None:
+    with playing(scenario(*[say("Well.")] * 4, match="now|then"), repository) as play:
+        await play.session.prompt("now")
+        play.session.task.tell(Condensed(task="main", summary="<summary>\n", kept=0, before=9, after=1))
+        await play.session.prompt("then")
+        await play.session.rewind.rewind(play.session.rewind.points()[-1].message)
+        assert play.session.task.conversation.mode_told == "code"

@@ -156,3 +156,26 @@ async def test_of_several_tasks_one_asks_and_the_others_go_on_with_the_answer(re
             await asyncio.sleep(0.01)
         assert await work == "Well."
         assert number == 1
+
+
+async def test_a_stop_holds_for_the_tasks_of_that_prompt_alone(repository: Path) -> None:
+    script: dict[str, Any] = {
+        "lanes": [
+            {"match": "PLAN", "steps": [call("delegate", mode="ask", message="CHILD"), say("Well.")] * 2},
+            {"match": "CHILD", "steps": [say("x")]},
+        ],
+        "prices": {"model-1": DOLLARS, "free": {"input": "0", "output": "0"}},
+    }
+    more: dict[str, Any] = {
+        "mode": "orchestrator",
+        "someone_answers": True,
+        "models": ("scripted/model-1", "orchestrator=scripted/free"),
+        "set": (*TIGHT, 'prices."scripted/free"={input=0, output=0}'),
+    }
+    with playing(script, repository, **more) as play:
+        for number in (1, 2):
+            work = asyncio.ensure_future(play.session.prompt("PLAN"))
+            question = await asked(play, work, number)
+            assert question.task == str(number)
+            play.session.answer(question.id, "Stop")
+            assert await work == "Well."

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from kcode.agent.task import Conversation
 from kcode.events import (
     MAIN,
     MessageAdded,
@@ -14,6 +15,7 @@ from kcode.events import (
     TaskEnded,
     TaskStarted,
 )
+from kcode.memory import log
 from kcode.messages import Prompt, Reply, ToolResult
 from kcode.scripted import shared_prefix
 from tests.playing import DOLLARS, NAME, Play, WireName, call, calls, playing, say
@@ -196,8 +198,6 @@ async def test_stopping_all_leaves_no_call_without_its_result(repository: Path) 
 
 
 async def test_a_crash_in_the_middle_gives_the_parent_what_its_task_had_done(repository: Path) -> None:
-    from kcode.memory import log
-
     script = lanes(
         plan=[delegate("code", "CHILD: write"), say("Went on.")],
         child=[call("write", path="a.txt", text="a\n"), say("Wrote it.")],
@@ -448,3 +448,55 @@ async def test_a_key_in_a_file_that_is_shown_stays_with_the_user(
     with playing(script, repository, **ORCHESTRATOR) as play:
         await play.session.prompt("PLAN")
         assert not any(b"0123456789" in request.raw for request in play.provider.requests)
+
+
+async def test_what_was_merged_before_a_crash_is_not_said_to_be_elsewhere(repository: Path) -> None:
+    script = lanes(
+        plan=[calls(delegate("code", "go\nFIRST: a"), delegate("code", "go\nSECOND: b")), say("Done.")],
+        first=[call("write", path="a.txt", text="a\n"), say("A.")],
+        second=[call("write", path="b.txt", text="b\n"), say("B.")],
+    )
+    with playing(script, repository, **ORCHESTRATOR) as play:
+        await play.session.prompt("PLAN")
+        path = log.session_path(play.session.id)
+    lines = path.read_bytes().splitlines(keepends=True)
+    merged = next(i for i, line in enumerate(lines) if b"Merged." in line)
+    path.write_bytes(b"".join(lines[:merged]))
+    with playing(script, repository, continue_last=True) as play:
+        assert not any("NOT merged" in result.text for result in results(play) if "+1" in result.text)
+        assert (repository / "a.txt").exists() and (repository / "b.txt").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wire", ["anthropic", "openai"])
+async def test_killed_after_any_event_a_session_with_subtasks_goes_on(
+    repository: Path, wire: WireName
+) -> None:
+    script = lanes(
+        again=[say("Went on.")] * 9,
+        deep=[call("read", path="README.md"), say("There.")],
+        first=[call("write", path="a.txt", text="a\n"), say("A.")],
+        second=[call("write", path="b.txt", text="b\n"), delegate("ask", "go\nDEEP"), say("B.")],
+        plan=[
+            calls(call("read", path="README.md"), call("read", path="none.md")),
+            calls(delegate("code", "go\nFIRST: a"), delegate("code", "go\nSECOND: b")),
+            call("switch_mode", mode="code"),
+            say("Done."),
+        ],
+    )
+    with playing(script, repository, wire, **ORCHESTRATOR) as play:
+        assert await play.session.prompt("PLAN") == "Done."
+        path, tasks = log.session_path(play.session.id), play.session.tree.tasks
+        live = {id: task.conversation for id, task in tasks.items()}
+    events, _ = log.load_events(path)
+    replayed = {id: Conversation() for id in live}
+    for event in events:
+        replayed[event.task].add(event)
+    assert replayed == live
+    lines = path.read_bytes().splitlines(keepends=True)
+    for count in range(1, len(lines) + 1, 3):
+        path.write_bytes(b"".join(lines[:count]))
+        with playing(script, repository, wire, continue_last=True) as play:
+            assert await asyncio.wait_for(play.session.prompt("AGAIN"), 30) == "Went on.", lines[count - 1]
+            assert play.provider.mismatches == []
+            await play.session.close()
