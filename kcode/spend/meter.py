@@ -15,6 +15,7 @@ from kcode.events import (
     CallArrived,
     Condensed,
     Event,
+    Left,
     MessageAdded,
     Purpose,
     ResultsDropped,
@@ -23,6 +24,7 @@ from kcode.events import (
     TaskEnded,
     TextArrived,
     ThinkingArrived,
+    Uncondensed,
 )
 from kcode.messages import Prompt, Record, ToolResult, Usage
 from kcode.spend.bill import Bill
@@ -59,12 +61,22 @@ class Reading(Record):
     elsewhere: int = 0
     """Of the budget, spent by other sessions that share it."""
 
+    other: Left | None = None
+    """Of another budget than the session's the least that is left, by the last request."""
+
+    @property
+    def tightest(self) -> Left | None:
+        """The budget of which the least is left; None: there is none."""
+        known = [self.other] if self.other else []
+        if self.budget is not None:
+            left = max(self.budget - self.elsewhere - self.session.micro_dollars, 0)
+            known.append(Left(scope="session", budget=self.budget, left=left))
+        return min(known, key=lambda one: one.left, default=None)
+
     @property
     def left(self) -> int | None:
-        """Of the budget; None: there is none."""
-        return (
-            None if self.budget is None else max(self.budget - self.elsewhere - self.session.micro_dollars, 0)
-        )
+        """Of the tightest budget; None: there is none."""
+        return self.tightest.left if self.tightest else None
 
     @property
     def fill(self) -> float | None:
@@ -90,10 +102,14 @@ class Meter:
     """Micro-dollars of the budget that other sessions, which share it, have spent."""
     purse: str = ""
     """The session whose budget it is; "": the one that is shown."""
+    other: Left | None = None
+    """Of another budget than the session's, by the last request."""
     bill: Bill = field(default_factory=Bill)
     """Where the money went."""
     _streamed: Counter[str] = field(default_factory=Counter)
     """Task -> characters of the reply that arrives."""
+    _shortened: list[int] = field(default_factory=list)
+    """By how many tokens each condensing and dropping did that was not taken back."""
     _recent: deque[tuple[float, int]] = field(default_factory=deque)
     _minutes: Counter[int] = field(default_factory=Counter)
     _is_resting: bool = True
@@ -117,7 +133,10 @@ class Meter:
             case BudgetSet(scope="session"):
                 self.budget, self.elsewhere, self.purse = event.micro_dollars, event.used, event.purse
             case Condensed() | ResultsDropped() if event.task == self.main:
+                self._shortened.append(event.before - event.after)
                 self.context = event.after
+            case Uncondensed() if event.task == self.main:
+                self.context += self._shortened.pop() if self._shortened else 0
             case MessageAdded(message=Prompt() as prompt) if event.task == self.main:
                 self._hear(prompt)
             case MessageAdded(message=ToolResult() as result) if event.task == self.main:
@@ -137,6 +156,8 @@ class Meter:
             window=self.window,
             budget=self.budget,
             elsewhere=self.elsewhere,
+            other=self.other
+            and self.other.model_copy(update={"left": max(self.other.left - live.micro_dollars, 0)}),
             next_warm=self._input_price(is_warm=True),
             next_cold=self._input_price(is_warm=False),
         )
@@ -153,6 +174,7 @@ class Meter:
 
     def _settle(self, event: Spent) -> None:
         spent = Total.of(event.spend)
+        self.other = event.tightest if event.tightest and event.tightest.scope != "session" else None
         account = Account(mode=event.mode, model=event.model, purpose=event.purpose)
         self.session += spent
         self.turn += spent

@@ -5,6 +5,7 @@ import pytest
 from kcode.events import (
     BudgetSet,
     Condensed,
+    Left,
     MessageAdded,
     Purpose,
     Retrying,
@@ -13,6 +14,7 @@ from kcode.events import (
     Spent,
     TaskEnded,
     TextArrived,
+    Uncondensed,
 )
 from kcode.messages import Prompt, ToolResult, Usage
 from kcode.settings import Price
@@ -123,6 +125,9 @@ def test_what_is_said_and_found_adds_to_the_context_until_it_is_counted(meter: M
     assert meter.reading().context == 2_000
     meter(Condensed(task="main", summary="s", kept=0, before=2_000, after=300))
     assert meter.reading().context == 300
+    meter(MessageAdded(task="main", message=ToolResult(call_id="d", text="x" * 400)))
+    meter(Uncondensed(task="main"))
+    assert meter.reading().context == 2_100
 
 
 def test_a_subtask_costs_but_does_not_fill_the_context(meter: Meter) -> None:
@@ -175,3 +180,21 @@ def test_spend_is_sorted_by_mode_model_and_purpose(meter: Meter) -> None:
         "chat": 3_000,
         "title": 10,
     }
+
+
+def test_the_budget_that_is_shown_is_the_one_of_which_the_least_is_left(meter: Meter) -> None:
+    day = Left(scope="day", budget=900, left=300)
+    meter(BudgetSet(task="main", micro_dollars=1_000))
+    meter(spent(600).model_copy(update={"tightest": day}))
+    assert meter.reading().tightest == day
+    meter(text(40))
+    assert meter.reading().left == 300 - 150
+    meter(spent(200).model_copy(update={"tightest": Left(scope="session", budget=1_000, left=200)}))
+    tightest = meter.reading().tightest
+    assert tightest is not None and (tightest.scope, tightest.left) == ("session", 200)
+
+
+def test_where_the_session_has_no_budget_another_ones_is_shown(meter: Meter) -> None:
+    assert meter.reading().left is None
+    meter(spent(600).model_copy(update={"tightest": Left(scope="repository", budget=900, left=300)}))
+    assert meter.reading().left == 300

@@ -87,10 +87,12 @@ async def _what(desk: Desk, back: Rewind, point: Said) -> None:
     rows.append(Choice(TALK, "The talk alone", "files stay as they are"))
     if files:
         rows.append(Choice(GO, "The files alone", "the talk goes on"))
+    if plan and plan.conflicts:
+        rows.append(Choice(FORCE, "Files and talk, and what somebody else has changed", "their changes go"))
     rows += _listed(plan) if plan else []
 
     def chosen(row: Choice) -> None:
-        if row.id in (BOTH, TALK, GO):
+        if row.id in (BOTH, TALK, GO, FORCE):
             desk.work(_gone_back(desk, back, point, row.id))
         else:
             desk.pick(title, rows, chosen)
@@ -100,7 +102,7 @@ async def _what(desk: Desk, back: Rewind, point: Said) -> None:
 
 
 async def _gone_back(desk: Desk, back: Rewind, point: Said, what: str) -> None:
-    deed = back.rewind(point.message, files=what != TALK, talk=what != GO)
+    deed = back.rewind(point.message, files=what != TALK, talk=what != GO, force=what == FORCE)
     text, _ = await _run(desk, deed)
     if what != GO:
         desk.write(text)

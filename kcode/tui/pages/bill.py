@@ -7,7 +7,10 @@ from textual.content import Content
 
 from kcode.errors import BadInput, KcodeError
 from kcode.llm.catalog import Catalog
-from kcode.memory import context
+from kcode.llm.request import Request
+from kcode.llm.size import estimated_tokens
+from kcode.memory import context, summary
+from kcode.spend import quote
 from kcode.spend.bill import Bill, PriceOf, ToolBill
 from kcode.spend.meter import Account, Meter, Reading
 from kcode.spend.money import dollars, tokens
@@ -182,10 +185,11 @@ def _misses(count: int) -> str:
 
 
 def _budget_lines(meter: Meter) -> list[Content]:
-    reading = meter.reading()
-    if reading.budget is None:
+    tightest = meter.reading().tightest
+    if tightest is None:
         return []
-    return [Content(f"budget {dollars(reading.budget)}, {dollars(reading.left)} left")]
+    whose = "budget" if tightest.scope == "session" else f"{tightest.scope} budget"
+    return [Content(f"{whose} {dollars(tightest.budget)}, {dollars(tightest.left)} left")]
 
 
 def _price_of(desk: Desk) -> PriceOf:
@@ -217,10 +221,22 @@ async def _show_context(desk: Desk) -> None:
     meter = desk.meter
     parts, tools = context.parts(request, meter.reading().context or None), context.tools(request)
 
+    offers = _offers(meter, request)
+
     def page(width: int) -> Content:
-        return context_page(parts, tools, meter.reading(), meter.price, width)
+        return context_page(parts, tools, meter.reading(), meter.price, width, offers)
 
     desk.view("What the next request sends", ByWidth(page))
+
+
+def _offers(meter: Meter, request: Request) -> list[str]:
+    """What would make it less, with the price of each way."""
+    rent, size = meter.bill.rent(meter.price), meter.reading().context
+    at = len(request.messages) - summary.kept(request.messages)
+    stays = request.model_copy(update={"messages": request.messages[at:]})
+    shorter = quote.condense(meter.price, size, estimated_tokens(stays))
+    is_worth_it = shorter is not None and shorter.pays_after is not None and shorter.after < size
+    return [*([rent.offer()] if rent else []), *([f"/compact: {shorter}"] if is_worth_it else [])]
 
 
 def context_page(
@@ -229,7 +245,9 @@ def context_page(
     reading: Reading,
     price: PriceRow | None,
     width: int,
+    offers: Sequence[str] = (),
 ) -> Content:
+    """`offers`: what would make it less, in words."""
     whole = sum(part.tokens for part in parts) or 1
     rows = [
         [
@@ -254,6 +272,8 @@ def context_page(
         Content.styled("Tools", "bold $text-accent"),
         Content("  ".join(f"{part.name} {part.tokens}" for part in tools)),
         Content(""),
+        *(Content.styled(offer, "$text-warning") for offer in offers),
+        *([Content("")] if offers else []),
         Content.styled(
             "Estimated: 4 bytes a token. Each is paid again with every step, at the cache's price where it holds.",
             "$text-muted",

@@ -87,3 +87,17 @@ async def test_a_talk_that_went_back_is_the_same_when_it_is_resumed(start: Start
     async with start(HELLO, WRITES, resume=opened.session, models=(), **ALL) as again:
         await again.sees("Back before: write it")
         assert again.app.talk.plain() == plain
+
+
+async def test_what_the_user_changed_since_goes_back_only_when_that_is_said(start: Start) -> None:
+    async with start(HELLO, WRITES, **ALL) as run:
+        file = await written(run)
+        file.write_text("mine\n")
+        await run.type("/rewind")
+        await run.sees("Go back before")
+        await run.press("enter")
+        screen = await run.sees("and what somebody else has changed")
+        assert "Files and talk  " not in screen
+        await run.press("down", "enter")
+        await run.sees("Back before: write it")
+        await run.until(lambda: not file.exists())
