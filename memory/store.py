@@ -294,6 +294,7 @@ def _connected(path: Path) -> sqlite3.Connection:
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
     database = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+    database.text_factory = lambda data: data.decode(errors="replace")
     try:
         _prepare(database)
     except BaseException:

@@ -5,6 +5,7 @@ A plain rollback journal and full syncs, SQLite's own defaults (docs/decisions/0
 
 import errno
 import os
+import re
 import sqlite3
 import time
 from contextlib import closing, suppress
@@ -62,6 +63,7 @@ CREATE INDEX requests_reserved ON requests (id) WHERE state = 'reserved';
 """Money in micro-dollars, times in seconds since 1970. `upper_bound`: the most that it may come to, while it is under
 way or when it was cut. `charged` is what a request cost: the provider's own
 word wins over our arithmetic, and NULL is unknown."""
+COLUMNS = ", ".join(re.findall(r"^    (\w+) [A-Z]", SCHEMA, re.MULTILINE))
 CHANGES = {
     1: """
 ALTER TABLE requests ADD COLUMN repository TEXT NOT NULL DEFAULT '';
@@ -76,6 +78,7 @@ CREATE INDEX requests_by_repository ON requests (repository);
 """Version of a file -> what makes it one of the next."""
 
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+OTHER_COLUMNS = sqlite3.SQLITE_ERROR
 UNWRITABLE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
 NOT_OURS_TO_WRITE = {errno.EROFS, errno.EACCES, errno.EPERM}
 
@@ -93,7 +96,7 @@ def opened(path: Path, patience: float) -> tuple[sqlite3.Connection, str]:
     except sqlite3.Error as error:
         if code(error) in UNWRITABLE:
             return _in_memory(path)
-        if code(error) not in DAMAGED:
+        if code(error) not in {*DAMAGED, OTHER_COLUMNS}:
             raise trouble(error, path) from error
     except OSError as error:
         if error.errno in NOT_OURS_TO_WRITE:
@@ -146,7 +149,11 @@ def _in_file(path: Path, patience: float) -> sqlite3.Connection:
 
 
 def _connected(name: str, patience: float = 0.0, *, uri: bool = False) -> sqlite3.Connection:
-    return sqlite3.connect(name, timeout=patience, isolation_level=None, check_same_thread=False, uri=uri)
+    made = sqlite3.connect(name, timeout=patience, isolation_level=None, check_same_thread=False, uri=uri)
+    made.text_factory = lambda data: data.decode(
+        errors="replace"
+    )  # a damaged letter is no reason to count nothing
+    return made
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -164,6 +171,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
                 f"The ledger {path} is of a newer kcode (version {version}, this one knows {VERSION}). "
                 "Update kcode, or move the file away."
             )
+        connection.execute(f"SELECT {COLUMNS} FROM requests LIMIT 0")  # noqa: S608
         connection.execute(f"PRAGMA user_version = {VERSION}")  # written each time: a test whether one can
         connection.execute("COMMIT")
     finally:

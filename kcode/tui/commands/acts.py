@@ -6,6 +6,8 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -45,11 +47,11 @@ def rename_session(desk: Desk, name: str) -> None:
 def set_budget(desk: Desk, amount: str) -> None:
     if not amount:
         reading = desk.meter.reading()
-        if reading.budget is None:
+        if reading.tightest is None:
             desk.notice("There is no budget. Set one: /budget 2.50")
         else:
             desk.notice(
-                f"{dollars(reading.left)} of {dollars(reading.budget)} are left. /budget off lifts it."
+                f"{dollars(reading.left)} of {dollars(reading.tightest.budget)} are left. /budget off lifts it."
             )
         return
     desk.engine.set_budget(None if amount.lower() in ("off", "none") else _money(amount))
@@ -90,7 +92,11 @@ def export_talk(desk: Desk, name: str) -> None:
     """Into a file beside the project's: HTML or JSON when its name says so, else Markdown."""
     session = desk.state.opened.session if desk.state.opened else ""
     file = (desk.root / (name or f"kcode-{session or 'session'}.md")).expanduser()
-    if file.exists():
+    try:
+        is_there = file.exists()
+    except OSError as error:
+        raise BadInput(f"{file} cannot be written: {error.strerror}.") from None
+    if is_there:
         raise BadInput(f"{file} is there already. Name another file: /export NAME")
     desk.work(_export(desk, file, session))
 
@@ -146,7 +152,7 @@ def edit_prompt(desk: Desk, text: str = "") -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as draft:
             draft.write(text or desk.draft())
-        with desk.app.suspend():
+        with _aside(desk):
             ended = subprocess.run([*command, name], check=False)
         if ended.returncode:
             raise BadInput(f"{command[0]} ended with {ended.returncode}: the draft is as it was.")
@@ -159,11 +165,23 @@ def edit_prompt(desk: Desk, text: str = "") -> None:
 
 def show_in_pager(desk: Desk, _: str = "") -> None:
     command = shlex.split(os.environ.get("PAGER") or "less")
-    with desk.app.suspend():
+    with _aside(desk):
         try:
             subprocess.run(command, input=desk.plain().encode(), check=False)
         except OSError as error:
             raise BadInput(f"{command[0]} cannot be run ({error}). Name a pager in $PAGER.") from None
+
+
+@contextmanager
+def _aside(desk: Desk) -> Iterator[None]:
+    """The terminal belongs to another program. BadInput where that cannot be."""
+    from textual.app import SuspendNotSupported
+
+    try:
+        with desk.app.suspend():
+            yield
+    except SuspendNotSupported:
+        raise BadInput("No other program can be shown in this terminal.") from None
 
 
 def show_tasks(desk: Desk, _: str = "") -> None:
