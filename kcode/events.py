@@ -210,6 +210,14 @@ class Answered(BaseEvent):
     """Those of the preview's diff, from 0, that are accepted; None: all."""
 
 
+class Left(Record):
+    """Of a budget, after a request. Micro-dollars."""
+
+    scope: Scope
+    budget: int
+    left: int
+
+
 class Spent(BaseEvent):
     """One request attempt was settled in the ledger."""
 
@@ -220,6 +228,8 @@ class Spent(BaseEvent):
     mode: str
     model: str
     spend: Spend
+    tightest: Left | None = None
+    """The budget of which the least is left, of all that the request fell under."""
 
 
 class CacheMissed(BaseEvent):

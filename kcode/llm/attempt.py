@@ -209,6 +209,7 @@ class Attempt:
                 mode=self.request.mode,
                 model=self.request.model,
                 spend=spend,
+                tightest=self.ledger.tightest(self.row, self.request.limits) if self.request.limits else None,
             )
         )
         self._compare(money)

@@ -17,7 +17,7 @@ from secrets import token_hex
 from typing import Any, NamedTuple
 
 from kcode.errors import OverBudget, Scope
-from kcode.events import MAIN, Purpose, SpendState
+from kcode.events import MAIN, Left, Purpose, SpendState
 from kcode.messages import Record, Usage
 from kcode.spend import database, period
 from kcode.spend.limits import Limit
@@ -52,6 +52,7 @@ SELECT coalesce(sum(CASE state WHEN 'reserved' THEN upper_bound
     coalesce(sum(CASE state WHEN 'reserved' THEN upper_bound END), 0)
 FROM requests WHERE {}
 """
+WHOSE = "SELECT session, purse, repository, started FROM requests WHERE id = ?"
 TOTAL = """
 SELECT coalesce(sum(charged), 0), coalesce(sum(state = 'estimated'), 0), coalesce(sum(charged IS NULL), 0),
     count(*), coalesce(sum(fresh), 0), coalesce(sum(cached), 0), coalesce(sum(stored), 0),
@@ -180,6 +181,22 @@ class Ledger:
         values = {"purse": purse, "repository": repository, "session": session, "started": time.time()}
         with self._reading():
             return self._used(Limit(scope=scope, key=key, micro_dollars=0), values)[0]
+
+    def tightest(self, id: str, limits: Sequence[Limit]) -> Left | None:
+        """Of the budgets that a request fell under the one of which the least is left now; None without any."""
+        with self._reading():
+            found = self._connection.execute(WHOSE, [id]).fetchone()
+            values = dict(zip(("session", "purse", "repository", "started"), found, strict=True))
+            left = [
+                Left(
+                    scope=limit.scope,
+                    budget=limit.micro_dollars,
+                    left=max(limit.micro_dollars - self._used(limit, values)[0], 0),
+                )
+                for limit in limits
+                if limit.scope != "request"
+            ]
+        return min(left, key=lambda one: one.left, default=None)
 
     def total(self, session: str) -> Total:
         """Of the requests of a session that have come to their end."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from textual.content import Content
 from textual.widget import Widget
 
+from kcode.errors import Scope
 from kcode.spend.meter import Reading
 from kcode.spend.money import dollars, tokens
 from kcode.tui.text.safe import one_line
@@ -172,11 +173,23 @@ def _gauge_cells(reading: Reading) -> list[Cell]:
 
 
 def _budget_cells(reading: Reading) -> list[Cell]:
-    if reading.budget is None or reading.left is None:
+    if reading.tightest is None:
         return []
-    used = 1 - reading.left / reading.budget if reading.budget else 1.0
+    left, budget = reading.tightest.left, reading.tightest.budget
+    used = 1 - left / budget if budget else 1.0
     warning = "! " if used >= FULL else ""
-    return [Cell(f"{warning}{dollars(reading.left)} left", _alarm(used), 8)]
+    return [Cell(f"{warning}{dollars(left)} left{OF[reading.tightest.scope]}", _alarm(used), 8)]
+
+
+OF: dict[Scope, str] = {
+    "request": "",
+    "task": " of the task",
+    "session": "",
+    "day": " today",
+    "month": " this month",
+    "repository": " here",
+}
+"""Which budget it is of, when it is not the session's."""
 
 
 def gauge(fill: float, cells: int = GAUGE_CELLS) -> str:

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kcode.errors import BadInput, KcodeError, OverBudget, Scope
-from kcode.events import SpendState
+from kcode.events import Left, SpendState
 from kcode.messages import Usage
 from kcode.spend.ledger import Entry, Ledger
 from kcode.spend.limits import Limit
@@ -546,3 +546,20 @@ def test_the_sum_is_the_sum_of_its_parts(
     assert total.unknown == sum(state != "failed" for state in blank)
     assert total.usage.output == sum(output for *_, output in requests)
     assert total == total_of(shared.rows(session=session))
+
+
+def test_of_the_budgets_of_a_request_the_tightest_is_told(path: Path) -> None:
+    ledger = Ledger(path)
+    for session, money in (("other", 300), ("s", 100)):
+        id = ledger.reserve(entry(session)).id
+        ledger.settle(id, Usage(), money)
+    limits = [
+        Limit(scope="request", micro_dollars=1),
+        *held_to(500),
+        *held_to(700, "day"),
+        *held_to(9_000, "month"),
+    ]
+    assert ledger.tightest(id, limits) == Left(scope="day", budget=700, left=300)
+    assert ledger.tightest(id, held_to(50)) == Left(scope="session", budget=50, left=0)
+    assert ledger.tightest(id, limits[:1]) is None
+    ledger.close()

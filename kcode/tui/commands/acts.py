@@ -91,11 +91,11 @@ def trust_folder(desk: Desk, _: str = "") -> None:
 def export_talk(desk: Desk, name: str) -> None:
     """Into a file beside the project's: HTML or JSON when its name says so, else Markdown."""
     session = desk.state.opened.session if desk.state.opened else ""
-    file = (desk.root / (name or f"kcode-{session or 'session'}.md")).expanduser()
     try:
+        file = desk.root / Path(name or f"kcode-{session or 'session'}.md").expanduser()
         is_there = file.exists()
-    except OSError as error:
-        raise BadInput(f"{file} cannot be written: {error.strerror}.") from None
+    except (OSError, RuntimeError, ValueError) as error:
+        raise BadInput(f"{name} cannot be written: {error}.") from None
     if is_there:
         raise BadInput(f"{file} is there already. Name another file: /export NAME")
     desk.work(_export(desk, file, session))
@@ -109,8 +109,8 @@ async def _export(desk: Desk, file: Path, session: str) -> None:
         text = desk.plain() + "\n"
     try:
         file.write_text(text, encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise BadInput(f"{file} cannot be written: {error.strerror}.") from None
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{file} cannot be written: {error}.") from None
     desk.notice(f"Written: {file}")
 
 
