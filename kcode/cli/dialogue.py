@@ -1,6 +1,7 @@
 """`--input-format stream-json`: what another program says to a session, a JSON object a line.
 
-{"type": "say", "text": "fix the test"}   a prompt; a model at work hears it before its next step
+{"type": "say", "text": "fix the test"}   a prompt, or `/name …` for a command of the user's own; a model at work
+    hears it before its next step
 {"type": "answer", "id": "q1", "answer": "once", "words": ""}   to an approval (once, always, no) or a question
 {"type": "cancel"}   stop at once; with "task": "1" that subtask alone (`say` takes a task, too)
 {"type": "switch", "mode": "ask", "model": "provider/name"}

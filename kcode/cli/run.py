@@ -105,10 +105,10 @@ class _Run:
             case Say(task=task) if task != MAIN:
                 await session.say(command.text, task=task)
             case Say() if working is None or working.done():
-                working = asyncio.ensure_future(self.once(Text(words=command.text)))
+                working = asyncio.ensure_future(self.once(self._meant(command.text)))
                 await asyncio.sleep(0)  # it has begun: a cancel on the next line finds it
             case Say():
-                await session.say(command.text)
+                await session.say(self._meant(command.text).words)
             case Answer():
                 session.answer(command.id, command.answer, command.words)
             case Cancel():
@@ -116,6 +116,10 @@ class _Run:
             case Switch():
                 session.switch(command.mode, command.model, command.effort)
         return working
+
+    def _meant(self, words: str) -> Text:
+        """With a command of the user's own as what it stands for, in the mode and model that work already."""
+        return expanded(self.options, Text(words=words))[1]
 
     async def _answer(self, text: Text) -> str:
         session, limit = self.started.session, self.options.max_time

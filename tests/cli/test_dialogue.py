@@ -109,3 +109,16 @@ def test_another_program_stops_one_task_of_several(repository: Path) -> None:
         assert (ended["task"], ended["outcome"]) == ("1", "cancelled")
         assert talk.until("result")["text"] == "Done."
         assert talk.close() == 0
+
+
+def test_a_command_of_the_users_own_is_said_as_what_it_stands_for(repository: Path, kcode_home: Path) -> None:
+    own = kcode_home / "config" / "commands" / "greet.md"
+    own.parent.mkdir(parents=True)
+    own.write_text("Greet $1 kindly.")
+    with ScriptedProvider(scenario(say("Good day."), match="Greet Ada kindly.")) as provider:
+        talk = Talk(provider, repository)
+        talk.tell(type="say", text="/gret Ada")
+        talk.tell(type="say", text="/greet Ada")
+        assert talk.until("result")["text"] == "Good day."
+        assert talk.close() == 0
+        assert len(provider.requests) == 1
