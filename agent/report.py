@@ -41,7 +41,8 @@ class Report:
                 self.title, self.todos = event.title, event.todos
             case TaskEnded():
                 self.outcome = event.outcome
-                self.words = self.words if event.outcome == "cancelled" and self.words else event.text
+                if event.outcome != "cancelled":  # what it said itself is more than what kcode says of the cancel
+                    self.words = event.text
             case MessageAdded(message=Reply() as reply):
                 self.outcome = None
                 self.words = reply.text or self.words

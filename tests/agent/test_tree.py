@@ -411,6 +411,7 @@ async def test_one_that_waits_for_the_first_ones_token_can_be_stopped(repository
         await asyncio.sleep(0.05)
         assert play.session.cancel("2")
         assert await work == "Done."
+        assert results(play)[1].text.startswith("cancelled by the user, partial: nothing was said yet")
         assert {e.task: e.outcome for e in play.told(TaskEnded)} == {
             "2": "cancelled",
             "1": "done",
