@@ -86,7 +86,9 @@ async def stream(request: WireRequest, hear: Callable[[Delta], None]) -> None:
     """
     error = await _attempt(request, hear)
     current = asyncio.current_task()
-    if current is not None and current.cancelling():  # a library below has swallowed it, while it closed a connection
+    if (
+        current is not None and current.cancelling()
+    ):  # a library below has swallowed it, while it closed a connection
         raise asyncio.CancelledError
     if error is not None:  # raised here, where no way leads from it to frames that hold the key
         raise error

@@ -1,9 +1,10 @@
 """What a command of the screen may reach, and what a command is."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from textual.app import App
 from textual.content import Content
@@ -15,15 +16,44 @@ from kcode.tui.engine.state import State
 from kcode.tui.engine.words import Door
 from kcode.tui.keymap import Keymap
 from kcode.tui.lists.choices import Choice
+from kcode.tui.lists.fuzzy import ranked
 
-if TYPE_CHECKING:  # it offers the commands
-    from kcode.tui.bottom import Bottom
+
+class Draft(Protocol):
+    """The prompt, as commands see it."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def pasted(self) -> dict[str, str]:
+        """Chip -> the text that it stands for."""
+
+    def rewrite(self, text: str) -> None:
+        """Another text in its place, in one edit that can be taken back."""
+
+
+class Drafts(Protocol):
+    """What lies below the talk, as commands see it."""
+
+    @property
+    def prompt(self) -> Draft: ...
+    @property
+    def is_enhancing(self) -> bool: ...
+    def enhancing(self, stop: Callable[[], object]) -> AbstractContextManager[None]:
+        """The prompt says so meanwhile, and Esc stops it."""
+
+    async def at_leisure(self) -> None:
+        """When nothing else waits for the user's word."""
+
+    def compare(self, old: str, new: str, then: Callable[[], None]) -> None:
+        """Show both; `then`, if the user takes the new one."""
 
 
 class Desk(Protocol):
     """The talk, as its commands see it."""
 
-    bottom: "Bottom"
+    @property
+    def bottom(self) -> Drafts: ...
 
     @property
     def app(self) -> "App[Any]": ...
@@ -105,3 +135,17 @@ class Command:
     """What must be said after the name, for people; "" when nothing must."""
     takes: str = ""
     """What may be said after it."""
+
+
+def offered(word: str, known: Sequence[Command]) -> list[Command]:
+    """Those that fit what was typed so far, the best first; all for nothing."""
+    if not word:
+        return list(known)
+    names: dict[str, Command] = {}
+    for command in known:
+        for name in (command.name, *command.synonyms):
+            names.setdefault(name, command)
+    beginning = [name for name in names if name.startswith(word.lower())]
+    beginning.sort(key=lambda name: name in names[name].synonyms)
+    others = [name for name in ranked(word, names) if name not in beginning]
+    return list(dict.fromkeys(names[name] for name in (*beginning, *others)))

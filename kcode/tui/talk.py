@@ -80,6 +80,7 @@ class Talk(Screen[None]):
         self.transcript = self.middle.transcript
         self.bottom = Bottom(history, self._listed)
         self._own: list[Command] = []
+        self.bottom.completions.commands = self.commands
         self._rested = 0.0
         """When Esc was pressed last while nothing ran."""
         self._is_first = True
@@ -152,7 +153,7 @@ class Talk(Screen[None]):
         brought = str(project_file(opened.root))  # the card says what the notice would say
         notices = [text for text in opened.notices if not (is_asked and text.startswith(brought))]
         self._own, complaints = own_commands(opened.root, is_safe_mode=not self.door.asks_trust)
-        self.bottom.completions.own = self._own
+        self.bottom.completions.commands = self.commands
         notices += [*self.keymap.troubles, *complaints]
         self._show([Noticed(task=MAIN, text=notice) for notice in notices])
         self.work(self._look_at_branch())

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from kcode.errors import BadInput
 from kcode.tui.commands import acts, choosing, going_back, saying, setting
 from kcode.tui.desk import Command
-from kcode.tui.lists.fuzzy import ranked
 from kcode.tui.pages import bill, pages
 from kcode.tui.pages.program import show_program
 
@@ -138,21 +137,6 @@ def named(word: str, own: Sequence[Command] = ()) -> Command:
     near += difflib.get_close_matches(word, words, 1, 0.6)
     meant = f" Did you mean /{words[near[0]]}?" if near else " /help shows them all."
     raise BadInput(f"There is no command /{word}.{meant}")
-
-
-def offered(word: str, own: Sequence[Command] = ()) -> list[Command]:
-    """Those that fit what was typed so far, the best first; all for nothing."""
-    known = [*COMMANDS, *own]
-    if not word:
-        return known
-    names: dict[str, Command] = {}
-    for command in known:
-        for name in (command.name, *command.synonyms):
-            names.setdefault(name, command)
-    beginning = [name for name in names if name.startswith(word.lower())]
-    beginning.sort(key=lambda name: name in names[name].synonyms)
-    others = [name for name in ranked(word, names) if name not in beginning]
-    return list(dict.fromkeys(names[name] for name in (*beginning, *others)))
 
 
 def parted(text: str) -> tuple[str, str] | None:

@@ -8,8 +8,7 @@ from time import monotonic
 from textual.containers import Vertical
 from textual.message import Message
 
-from kcode.tui.commands.commands import offered
-from kcode.tui.desk import Command
+from kcode.tui.desk import Command, offered
 from kcode.tui.input.prompt import Wanted
 from kcode.tui.keymap import Keymap
 from kcode.tui.lists.choices import Choice, Choices
@@ -86,8 +85,8 @@ class Completions(Vertical):
         self._wanted: Wanted | None = None
         self._list = Choices()
         self.keymap = Keymap()
-        self.own: Sequence[Command] = ()
-        """The user's own commands."""
+        self.commands: Sequence[Command] = ()
+        """All that can be said after a `/`."""
 
     def compose(self) -> Iterable[Choices]:
         yield self._list
@@ -102,7 +101,7 @@ class Completions(Vertical):
         if wanted is None:
             self._show(())
         elif wanted.kind == "command":
-            self._show([_choice(command, self.keymap) for command in offered(wanted.word, self.own)])
+            self._show([_choice(command, self.keymap) for command in offered(wanted.word, self.commands)])
         else:
             self.run_worker(self._find(wanted), group="files", exclusive=True)
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from kcode.errors import BadInput
-from kcode.tui.commands.commands import COMMANDS, markdown, named, offered, parted
-from kcode.tui.desk import Command
+from kcode.tui.commands.commands import COMMANDS, markdown, named, parted
+from kcode.tui.desk import Command, offered
 
 
 def test_no_name_or_synonym_is_taken_twice() -> None:
@@ -28,12 +28,12 @@ def test_a_slip_names_what_was_meant(slip: str, meant: str) -> None:
 
 def test_the_exact_name_is_offered_first() -> None:
     for command in COMMANDS:
-        assert offered(command.name)[0] is command
+        assert offered(command.name, COMMANDS)[0] is command
 
 
 def test_names_come_before_synonyms_and_nothing_shows_all() -> None:
-    assert offered("stat")[0].name == "status"
-    assert offered("") == list(COMMANDS)
+    assert offered("stat", COMMANDS)[0].name == "status"
+    assert offered("", COMMANDS) == list(COMMANDS)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_an_own_command_does_not_take_the_place_of_kcodes() -> None:
     own = Command("help", "mine", lambda desk, text: None)
     assert named("help", [own]) is not own
     other = Command("greet", "mine", lambda desk, text: None)
-    assert named("greet", [other]) is other and offered("gre", [other])[0] is other
+    assert named("greet", [other]) is other and offered("gre", [*COMMANDS, other])[0] is other
 
 
 def test_the_page_on_commands_is_true() -> None:
