@@ -112,19 +112,15 @@ def session_path(session: str) -> Path:
 
 def find_session(prefix: str) -> Path:
     """The session whose id begins so. BadInput when none or several do."""
-    exact = session_path(prefix)
-    if exact.is_file():
-        return exact
-    found = sorted(exact.parent.glob(f"{prefix.translate(_NO_GLOB)}*.jsonl"))
+    folder = session_path(prefix).parent
+    found = sorted(file for file in folder.glob("*.jsonl") if file.stem.startswith(prefix))
+    found = [file for file in found if file.stem == prefix] or found
     if len(found) == 1:
         return found[0]
     which = (
         f"begin with {prefix}: {', '.join(p.stem for p in found)}" if found else f"begin with {prefix}: none"
     )
     raise BadInput(f"The sessions that {which}. `kcode sessions list` shows them all.")
-
-
-_NO_GLOB = {ord(c): f"[{c}]" for c in "*?["}
 
 
 def newest_first() -> Iterator[Path]:
