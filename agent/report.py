@@ -41,7 +41,7 @@ class Report:
                 self.title, self.todos = event.title, event.todos
             case TaskEnded():
                 self.outcome = event.outcome
-                if event.outcome != "cancelled":  # what it said itself is more than what kcode says of the cancel
+                if event.outcome != "cancelled":  # its own words say more
                     self.words = event.text
             case MessageAdded(message=Reply() as reply):
                 self.outcome = None
