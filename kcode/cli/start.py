@@ -16,7 +16,7 @@ from kcode.agent.permissions import Permissions
 from kcode.agent.session import Session
 from kcode.agent.task import Conversation
 from kcode.agent.worktrees import Worktrees
-from kcode.cli import bug
+from kcode.cli import bug, waking
 from kcode.cli.options import RunOptions
 from kcode.cli.signals import aside
 from kcode.errors import BadInput
@@ -116,6 +116,7 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
         session.begin(mode, choice.model, choice.effort, budget, project.text, purse, spent)
         if options.name:
             session.rename(options.name)
+        notices += waking.words(session) if past and someone_answers else []
         return Started(session, chosen, ledger, notices, cleanup.pop_all())
 
 
