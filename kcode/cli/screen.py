@@ -1,5 +1,6 @@
 """The door to the screen: from options to sessions, when there is a terminal."""
 
+import gc
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +21,7 @@ def screen(options: RunOptions, demo: Callable[[], int] | None = None, note: str
     `note` is what the user should know of every session."""
     if terminal.is_remote():
         os.environ.setdefault("TEXTUAL_FPS", "30")  # read when Textual is imported
+    gc.disable()  # until the first frame: all that is made until then stays
     from kcode.tui.run import run_screen  # Textual
 
     return run_screen(door_for(options, demo, note))

@@ -77,12 +77,12 @@ class KcodeApp(FixedApp[int]):
 
     def _begin(self) -> None:
         """After the first frame: everything that is not needed for it."""
+        gc.enable()
         self.let_go_of_keys()
         self.engine.news = lambda: self.soon(self._tick_again)
         self._ticking = self.set_interval(REMOTE_PACE if is_remote() else PACE, self._drain)
         self.engine.start(Wish())
         self.talk.history.load()
-        gc.collect()
         gc.freeze()
 
     def _drain(self) -> None:

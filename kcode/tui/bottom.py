@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 
+from kcode.messages import Todo
 from kcode.tui.approval.ask import PAUSE, Asked
 from kcode.tui.approval.questions import Questions
 from kcode.tui.engine.state import State
@@ -26,6 +27,7 @@ from kcode.tui.lists.entry import Entry
 from kcode.tui.lists.picker import Picker
 from kcode.tui.status import Activity, StatusBar
 from kcode.tui.text.safe import one_line
+from kcode.tui.transcript.plain import BOXES
 
 PASSING = 4.0
 """Seconds that a word on what was just done stays."""
@@ -39,6 +41,8 @@ class Bottom(Vertical):
     Bottom {
         height: auto;
         background: $background;
+        & > #todos { height: 1; padding: 0 1; color: $text-muted; display: none; }
+        & > #todos { text-wrap: nowrap; text-overflow: ellipsis; }
         & > #queue { height: auto; padding: 0 2; color: $text-muted; display: none; }
         & > #slot { height: auto; }
     }
@@ -59,6 +63,7 @@ class Bottom(Vertical):
         self.prompt = Prompt(history)
         self.status = StatusBar()
         self._queue = Static(id="queue", markup=False)
+        self._todos = Static(id="todos", markup=False)
         self._slot = Vertical(id="slot")
         self._given: Callable[[str], None] = lambda _: None
         self._taken: Callable[[], None] = lambda: None
@@ -81,6 +86,7 @@ class Bottom(Vertical):
         self.prompt.keymap = self.completions.keymap = keymap
 
     def compose(self) -> ComposeResult:
+        yield self._todos
         yield self._queue
         yield self.activity
         yield self.questions
@@ -117,6 +123,8 @@ class Bottom(Vertical):
 
     def show_state(self, state: State) -> None:
         """What Enter does now, and what waits to be heard."""
+        self._todos.display = any(todo.state != "done" for todo in state.todos)
+        self._todos.update(Content(todos_line(state.todos)))
         queued = state.queued
         self.prompt.has_queue = bool(queued)
         lines = [f"queued: {one_line(text)}" for text in queued[:QUEUE_SHOWN]]
@@ -252,3 +260,12 @@ class Bottom(Vertical):
 
     def _idle(self) -> float:
         return time.monotonic() - self.prompt.last_key
+
+
+def todos_line(todos: Sequence[Todo]) -> str:
+    """`☑ 2 of 5  ◐ write the parser  ☐ test it`: what is left, the present one first."""
+    done = sum(todo.state == "done" for todo in todos)
+    left = sorted((todo for todo in todos if todo.state != "done"), key=lambda todo: todo.state != "doing")
+    return "  ".join(
+        [f"☑ {done} of {len(todos)}", *(f"{BOXES[todo.state]} {one_line(todo.text)}" for todo in left)]
+    )

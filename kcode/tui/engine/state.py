@@ -21,7 +21,7 @@ from kcode.events import (
     ThinkingArrived,
     ToolStarted,
 )
-from kcode.messages import Prompt, Reply
+from kcode.messages import Prompt, Reply, Todo, ToolResult
 from kcode.settings import PermissionMode
 from kcode.spend.meter import Meter
 from kcode.spend.receipt import Receipt
@@ -61,6 +61,8 @@ class State:
     """Of all that was done in the session."""
     asked: dict[str, ApprovalAsked | QuestionAsked] = field(default_factory=dict)
     """What waits for the user's word, by id, in order."""
+    todos: tuple[Todo, ...] = ()
+    """What the model has set itself to do, in the user's own task."""
     _doing: str = ""
     tasks: Tasks = field(default_factory=Tasks)
     """Those that were delegated."""
@@ -129,6 +131,7 @@ class State:
         self.opened, self.meter = opened, Meter(clock=self.clock)
         self.is_working, self.queued, self.answer, self.name = False, (), "", ""
         self.asked, self.tasks, self._has_talked, self.receipt = {}, Tasks(), False, Receipt()
+        self.todos = ()
         times = opened.times or [time.time()] * len(opened.past)
         for event, at in zip(opened.past, times, strict=True):
             self.meter.recall(event)
@@ -169,6 +172,8 @@ class State:
                 self.name = event.name
             case MessageAdded(message=Prompt()):
                 self._has_talked = True
+            case MessageAdded(message=ToolResult(todos=tuple() as todos)):
+                self.todos = todos
             case MessageAdded(message=Reply() as reply):
                 self.answer = reply.text or self.answer
                 self._doing = ""
