@@ -150,7 +150,7 @@ def test_a_session_that_is_open_elsewhere_is_not_renamed() -> None:
 
 def test_hundreds_of_sessions_are_listed_and_searched_in_no_time() -> None:
     result = MessageAdded(task="main", message=ToolResult(call_id="1", text="line of output\n" * 1_000))
-    work = [spent(3), SAID, result] * 60
+    work: list[Event] = [spent(3), SAID, result] * 60
     first = stored("000", STARTED, TASK, ASKED, *work, ENDED)
     assert first.stat().st_size > 900_000
     for number in range(1, 40):
