@@ -6,6 +6,7 @@ import logging
 import secrets
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ from kcode.agent.permissions import Permissions
 from kcode.agent.rewind import Rewind
 from kcode.agent.task import Task
 from kcode.agent.tree import Tree
-from kcode.errors import BadInput, ToolError
+from kcode.errors import BadInput, Scope, ToolError
 from kcode.events import (
     MAIN,
     USER,
@@ -38,6 +39,7 @@ from kcode.messages import Change, Image, Prompt, ToolCall, ToolResult
 from kcode.modes.choice import Models
 from kcode.modes.mode import Mode, mode_named
 from kcode.settings import PermissionMode
+from kcode.spend import limits
 from kcode.tools.tool import Assignment, Output
 
 log = logging.getLogger(__name__)
@@ -209,10 +211,14 @@ class Session:
         conversation hears nothing of it. `pasted`: texts that stand in the draft by these names alone."""
         return await self._run(enhance.enhanced(self.task, draft, pasted or {}), is_work=False)
 
-    def set_budget(self, micro_dollars: int | None) -> None:
-        """The session may spend so much in all; None: no limit."""
+    def set_budget(self, micro_dollars: int | None, scope: Scope = "session") -> None:
+        """The session may spend so much in all; None: no limit. Of another scope: what holds for this session, of a day
+        or month as long as it lasts."""
         budgets = self.task.conversation.budgets
-        if micro_dollars != budgets.session:
+        if scope != "session":
+            term = limits.term(scope, date.today())
+            self.task.tell(BudgetSet(task=MAIN, micro_dollars=micro_dollars, scope=scope, term=term))
+        elif micro_dollars != budgets.session:
             purse, elsewhere = budgets.purse or self.id, budgets.elsewhere
             self.task.tell(BudgetSet(task=MAIN, micro_dollars=micro_dollars, purse=purse, used=elsewhere))
 

@@ -606,9 +606,9 @@ async def test_an_idle_screen_rests_and_wakes_with_the_next_event(start: Start) 
 async def test_a_word_on_what_was_done_fades(start: Start) -> None:
     async with start(HELLO) as run:
         await run.ready()
-        await run.type("/budget")
-        await run.sees("There is no budget.")
-        await run.until(lambda: "There is no budget." not in run.screen)
+        await run.type("/undo")
+        await run.sees("There is nothing to undo.")
+        await run.until(lambda: "There is nothing to undo." not in run.screen)
 
 
 # Keys

@@ -8,14 +8,12 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from kcode import trust
 from kcode.errors import BadInput
 from kcode.memory import log
 from kcode.memory.export import exported, form_of
-from kcode.spend.money import dollars, micro_dollars
 from kcode.tui.desk import Desk
 from kcode.tui.engine.words import Wish
 
@@ -42,29 +40,6 @@ def rename_session(desk: Desk, name: str) -> None:
         raise BadInput("Say what to call it: /rename the login bug")
     desk.engine.rename(name)
     desk.notice(f"This session is now called {name}.")
-
-
-def set_budget(desk: Desk, amount: str) -> None:
-    if not amount:
-        reading = desk.meter.reading()
-        if reading.tightest is None:
-            desk.notice("There is no budget. Set one: /budget 2.50")
-        else:
-            desk.notice(
-                f"{dollars(reading.left)} of {dollars(reading.tightest.budget)} are left. /budget off lifts it."
-            )
-        return
-    desk.engine.set_budget(None if amount.lower() in ("off", "none") else _money(amount))
-
-
-def _money(amount: str) -> int:
-    try:
-        value = Decimal(amount.removeprefix("$"))
-    except InvalidOperation:
-        value = Decimal(-1)
-    if not value.is_finite() or value < 0:
-        raise BadInput(f"{amount!r} is no amount of dollars. Say /budget 2.50, or /budget off.")
-    return micro_dollars(value)
 
 
 def condense(desk: Desk, how: str = "") -> None:

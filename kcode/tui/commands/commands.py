@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 from kcode.errors import BadInput
-from kcode.tui.commands import acts, choosing, going_back, saying, setting
+from kcode.tui.commands import acts, budgets, choosing, going_back, saying, setting
 from kcode.tui.desk import Command
 from kcode.tui.pages import bill, pages
 from kcode.tui.pages.program import show_program
@@ -37,7 +37,11 @@ COMMANDS = (
         ("usage", "spend", "stats", "spending"),
     ),
     Command(
-        "budget", "what the session may cost", acts.set_budget, ("limit", "limits"), takes="[2.50 | off]"
+        "budget",
+        "what may be spent: the session, a day, a month, …",
+        budgets.set_budget,
+        ("limit", "limits"),
+        takes="[2.50 | off | day 5 | day off]",
     ),
     Command(
         "whatif",

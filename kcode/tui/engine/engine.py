@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kcode.errors import BadInput, KcodeError, NoKey
+from kcode.errors import BadInput, KcodeError, NoKey, Scope
 from kcode.events import MAIN, Effort, Event, Listener, MessageAdded, ModeChanged, Noticed, TaskStarted
 from kcode.memory import log
 from kcode.messages import Image, Prompt
@@ -131,8 +131,8 @@ class Engine:
     def permit(self, mode: PermissionMode) -> None:
         self._begin(lambda session: self._permit(session, mode))
 
-    def set_budget(self, micro_dollars: int | None) -> None:
-        self._with(lambda session: session.set_budget(micro_dollars))
+    def set_budget(self, micro_dollars: int | None, scope: Scope = "session") -> None:
+        self._with(lambda session: session.set_budget(micro_dollars, scope))
 
     def rename(self, name: str) -> None:
         self._with(lambda session: session.rename(name))
