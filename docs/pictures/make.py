@@ -128,9 +128,9 @@ async def approval_small(shot: Shot) -> None:
 
 
 PARTS = {
-    "WRITER": "write docs/usage.md for the command line",
-    "LOOKER": "find every place that rounds a price",
-    "TESTER": "run the tests of the discounts",
+    "architect": "Write docs/usage.md for the command line",
+    "ask": "Find every place that rounds a price",
+    "code": "Run the tests of the discounts",
 }
 ORCHESTRA = {
     "lanes": [
@@ -140,21 +140,15 @@ ORCHESTRA = {
                 {
                     "text": "Three things are independent of each other, so I give them to three tasks at once.",
                     "calls": [
-                        {
-                            "name": "delegate",
-                            "arguments": {"mode": mode, "message": f"{text.capitalize()}. ({word})"},
-                        }
-                        for (word, text), mode in zip(
-                            PARTS.items(), ("architect", "ask", "code"), strict=True
-                        )
+                        {"name": "delegate", "arguments": {"mode": mode, "message": text}}
+                        for mode, text in PARTS.items()
                     ],
                 },
                 {"text": "All is ready for 1.0."},
             ],
         },
-        {"match": "LOOKER", "steps": [{"text": "`shop/cart.py:12` and `shop/discount.py:4`."}]},
         {
-            "match": "WRITER",
+            "match": "usage.md for",
             "steps": [
                 {
                     "text": "I read the code first.",
@@ -163,7 +157,13 @@ ORCHESTRA = {
                 {"text": "The shop has a cart, and a cart has a total. " * 60, "chunk": 4, "pace": 0.1},
             ],
         },
-        {"match": "TESTER", "steps": [{"calls": [{"name": "shell", "arguments": {"command": "sleep 30"}}]}]},
+        {
+            "match": "tests of the discounts",
+            "steps": [
+                {"calls": [{"name": "shell", "arguments": {"command": "python -m unittest -v; sleep 30"}}]}
+            ],
+        },
+        {"match": "rounds a price", "steps": [{"text": "`shop/cart.py:12` and `shop/discount.py:4`."}]},
     ],
 }
 
