@@ -4,7 +4,7 @@ import importlib
 import sys
 
 ALWAYS = ("first_request", "bill", "overhead", "startup")
-KNOWN = (*ALWAYS, "checkpoints", "screen", "repomap")
+KNOWN = (*ALWAYS, "cancel", "checkpoints", "screen", "repomap")
 
 
 def main() -> int:

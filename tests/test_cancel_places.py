@@ -74,7 +74,7 @@ PLACES: dict[str, tuple[Json, dict[str, Any], Callable[[Play], object]]] = {
     "while two write side by side": (TWO, {}, told(TextArrived, 6)),
     "while one waits for the first token of another": (
         LATE,
-        {"set": ('models.ask="scripted/model-2"',)},
+        {"models": (MODEL, "ask=scripted/model-2")},
         lambda play: len(play.told(TaskStarted)) == 2 and len(play.provider.requests) == 2,
     ),
     "in the set-up script of a worktree": (TWO, {"set": SET_UP}, lambda play: first_file(play, "begun")),
