@@ -72,10 +72,7 @@ def start(options: RunOptions, someone_answers: bool, listeners: Iterable[Listen
         events = _events(past, notices) if past else []
         said = _main_conversation(events)
 
-        ledger = Ledger(paths.data_dir() / "ledger.sqlite3")
-        cleanup.callback(ledger.close)
-        notices += [ledger.note] if ledger.note else []
-
+        ledger = _ledger(notices, cleanup)
         modes = modes_for(home, options, notices)
         catalog = Catalog(chosen)
         mode = mode_named(modes, options.mode or said.mode or DEFAULT_MODE).name
@@ -306,6 +303,14 @@ def _written_down(id: str, copied: Path | None, cleanup: ExitStack) -> Listener:
     file = _session_file(id, copied)
     cleanup.callback(file.close)
     return file.append
+
+
+def _ledger(notices: list[str], cleanup: ExitStack) -> Ledger:
+    """The user's, open until the clean-up; `notices` get what there is to know of it."""
+    ledger = Ledger(paths.data_dir() / "ledger.sqlite3")
+    cleanup.callback(ledger.close)
+    notices += [ledger.note] if ledger.note else []
+    return ledger
 
 
 def _session_file(id: str, copied: Path | None) -> log.SessionLog:
