@@ -10,7 +10,7 @@ import click
 from kcode.cli.start import folder
 from kcode.errors import BadInput
 from kcode.files.listing import files_of
-from kcode.memory.block import Block, tokens_of
+from kcode.memory.block import Block
 from kcode.memory.choices import choices, choose
 from kcode.memory.places import NESTED
 from kcode.memory.project import Project
@@ -73,7 +73,7 @@ def everywhere(project: Project) -> list[Rule]:
 def line(rule: Rule) -> str:
     """`on    412  AGENTS.md  in every request`."""
     state = "off" if rule.off else "on "
-    return f"{state} {tokens_of(rule.text):>6,}  {rule.name:<40} {rule.off or rule.when}"
+    return f"{state} {rule.block.tokens:>6,}  {rule.name:<40} {rule.off or rule.when}"
 
 
 def _also(block: Block) -> str:
@@ -84,7 +84,7 @@ def _record(rule: Rule) -> dict[str, Any]:
     return {
         "name": rule.name,
         "family": rule.family,
-        "tokens": tokens_of(rule.text),
+        "tokens": rule.block.tokens,
         "on": not rule.off,
         "why_off": rule.off,
         "when": rule.when,

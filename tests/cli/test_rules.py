@@ -30,9 +30,9 @@ def test_every_file_is_listed_with_its_tokens_and_when_it_counts(here: Path) -> 
     put(here, ".clinerules/sql.md", "---\npaths: '*.sql'\n---\nUpper case.")
     put(here, ".kcode/skills/release/SKILL.md", "---\ndescription: how to release\n---\n")
     lines = [line.split() for line in rules("list").splitlines()]
-    assert lines[0] == ["on", "30", "AGENTS.md", "in", "every", "request"]
-    assert lines[1] == ["off", "3", "CLAUDE.md", "AGENTS.md", "is", "used"]
-    assert lines[2] == ["on", "3", ".clinerules/sql.md", "with", "*.sql"]
+    assert lines[0] == ["on", "39", "AGENTS.md", "in", "every", "request"]
+    assert lines[1] == ["off", "12", "CLAUDE.md", "AGENTS.md", "is", "used"]
+    assert lines[2] == ["on", "14", ".clinerules/sql.md", "with", "*.sql"]
     assert lines[3][2:] == ["pkg/AGENTS.md", "when", "work", "gets", "there"]
     assert lines[4][2:4] == ["skills", "(SKILL.md)"]
     assert "tokens in every request" in rules("list")

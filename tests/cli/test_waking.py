@@ -20,6 +20,6 @@ async def test_going_on_with_a_long_talk_begins_with_its_price(tmp_path: Path) -
 async def test_a_short_talk_a_new_one_and_one_without_a_user_begin_without_a_word(tmp_path: Path) -> None:
     short = await a_talk(tmp_path, "hello")
     long = await a_talk(tmp_path, "many words " * 5_000)
-    for someone, more in ((True, {"resume": short}), (True, {}), (False, {"resume": long})):
-        with playing(scenario(), tmp_path, someone_answers=someone, **more) as play:
+    for someone, id in ((True, short), (True, None), (False, long)):
+        with playing(scenario(), tmp_path, someone_answers=someone, resume=id) as play:
             assert not [one for one in play.started.notices if "re-reads" in one]
