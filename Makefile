@@ -9,7 +9,7 @@ LOCK := $(V)/bin/uv pip compile --quiet --universal --python-version 3.11 --gene
 # A path to somebody else's modules must not get into our interpreter.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: demo test check fix quick bench pictures lock clean
+.PHONY: demo test check fix quick bench soak pictures lock clean
 
 demo: $(V)/dev # for pytest, which the demo runs where it is there
 	@$(V)/bin/kcode demo --headless
@@ -38,6 +38,11 @@ quick: $(V)/dev
 
 bench: $(V)/runtime
 	@$(V)/bin/python -m benchmarks
+
+# Some minutes: thousands of steps with faults and cancels, and many more damaged files than CI tries.
+soak: $(V)/dev
+	@SOAK=3000 FUZZ=200 $(V)/bin/python -m pytest -s -o faulthandler_timeout=0 tests/test_soak.py \
+		tests/test_fuzz_files.py tests/test_fuzz_words.py
 
 # The only thing that is installed without hashes: nobody but a maintainer needs it.
 pictures: $(V)/dev

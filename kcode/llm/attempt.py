@@ -41,6 +41,8 @@ from kcode.spend.repository import repository_of
 OLLAMA_WINDOW = 32_768
 """Tokens. Ollama has to be told, and cuts off without a word what is longer."""
 SECONDS_BETWEEN_LOOKS = 0.2
+LONGEST, CHARACTERS_PER_TOKEN = 1_000_000, 32
+"""Characters of a reply, and of each token that it may have: whoever sends more has lost its end."""
 TOKENS_PER_SECOND, BURST = 200, 8
 """What a model may have written unheard when its stream is cut: more than those write whose tokens are dear."""
 WAITS = "Waits for requests that are under way: what they do not spend may be enough."
@@ -157,6 +159,7 @@ class Attempt:
     def _hear(self, delta: Delta) -> None:
         self.last_news = time.monotonic()
         self.heard.add(delta)
+        self._check_its_length()
         if self.first_token is None and not isinstance(delta, UsageDelta):
             self.first_token = time.time()
         task = self.request.task
@@ -174,6 +177,14 @@ class Attempt:
                 self.reported = delta.reported_micro_dollars
             case _:
                 pass
+
+    def _check_its_length(self) -> None:
+        """A server that sends for ever would fill the memory."""
+        if self.heard.characters > max(LONGEST, self.max_tokens * CHARACTERS_PER_TOKEN):
+            raise ProviderError(
+                "request",
+                f"{self.request.model} sends without an end, far more than it was asked for. Take another model.",
+            )
 
     def _how_sure(self) -> SpendState:
         """`settled` when the provider has told all that it counted."""

@@ -5,11 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from kcode.errors import OverBudget
-from kcode.events import Noticed, Spent
+from kcode import settings
+from kcode.errors import OverBudget, ProviderError
+from kcode.events import Event, Noticed, Spent
+from kcode.llm.catalog import Catalog
+from kcode.llm.client import Client
 from kcode.messages import Prompt, Reply, ToolCall, ToolResult
+from kcode.spend.ledger import Ledger
 from kcode.spend.limits import Limit
 from tests.asking import asked, asking, script
+from tests.frames import serving, sse
 
 LONG = {"text": "word " * 2000}
 """About 2,500 tokens."""
@@ -131,3 +136,17 @@ async def test_under_a_budget_a_router_may_ask_no_dearer_provider(
 def test_a_request_knows_what_is_new_in_it(messages: list[Prompt | Reply | ToolResult], reads: str) -> None:
     assert asked(messages).reads == reads
     assert asked(messages, purpose="title").reads == ""
+
+
+async def test_a_server_that_sends_without_an_end_is_left(ledger: Path) -> None:
+    told: list[Event] = []
+    book = Ledger(ledger)
+    async with serving() as server:
+        server.play(*[sse({"choices": [{"index": 0, "delta": {"content": "x" * 50_000}}]})] * 30)
+        wire = f'providers.scripted={{wire="openai", base_url="{server.url}/v1", key="none"}}'
+        chosen = settings.load([], (wire,))
+        with pytest.raises(ProviderError, match="without an end") as left:
+            await Client(chosen, Catalog(chosen), book).ask(asked([Prompt(text="go")]), told.append)
+    book.close()
+    assert left.value.trouble == "request" and len(server.bodies) == 1
+    assert [event.spend.state for event in told if isinstance(event, Spent)] == ["estimated"]
