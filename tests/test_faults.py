@@ -5,6 +5,7 @@ import email.utils
 import re
 import time
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, get_args
 
@@ -169,7 +170,7 @@ def line(name: str, once: Seen, always: Seen) -> str:
 def documented() -> list[str]:
     lines = DOCUMENT.read_text().splitlines()
     start = lines.index('| What happens | kcode at first | If it stays so: "… …" | Exit code | Costs |')
-    return [line for line in lines[start + 2 :] if line.startswith("|")]
+    return list(takewhile(lambda line: line.startswith("|"), lines[start + 2 :]))
 
 
 async def once_and_always(name: str, repository: Path, wire: WireName) -> tuple[Seen, Seen]:
