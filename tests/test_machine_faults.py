@@ -12,8 +12,8 @@ import pytest
 from kcode.scripted import ScriptedProvider
 from kcode.spend.ledger import Ledger
 from tests.playing import call, say, scenario
-from tests.running import Forker, until
-from tests.test_bad_input import ANSWER, Machine, assert_answered, environment
+from tests.running import Forker, environment, until
+from tests.test_bad_input import ANSWER, Machine, assert_answered
 
 WRITES = (call("write", path="new.txt", text="one\n"), say(ANSWER))
 

@@ -88,7 +88,7 @@ def answering(play: Play, chance: random.Random) -> None:
 async def one_session(chance: random.Random, root: Path, number: int) -> int:
     """The steps that it had."""
     mode = chance.choice(("auto", "edits", "ask"))
-    more = {
+    more: dict[str, Any] = {
         "permission_mode": mode,
         "someone_answers": True,
         "set": ("retry.attempts=3", "timeouts.silence=5"),

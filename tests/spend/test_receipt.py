@@ -1,6 +1,6 @@
 import json
 
-from kcode.events import MessageAdded, Spend, Spent
+from kcode.events import Event, MessageAdded, Spend, Spent
 from kcode.messages import Change, Reply, ToolCall, ToolResult, Usage
 from kcode.spend.receipt import Receipt
 
@@ -68,7 +68,8 @@ def test_one_check_is_named_and_several_are_counted() -> None:
 
 def test_as_markdown_it_is_a_table_that_names_of_files_cannot_break() -> None:
     receipt = Receipt(took=12.0)
-    for event in (spent(14_625, fresh=100, output=20), changed("a|b`\n.py", 2, 1), *ran("pytest -q", False)):
+    told: list[Event] = [spent(14_625, fresh=100, output=20), changed("a|b`\n.py", 2, 1)]
+    for event in (*told, *ran("pytest -q", False)):
         receipt(event)
     assert receipt.markdown("Mend <b>it</b>").splitlines() == [
         r"**Mend \<b\>it\</b\>** · worked on with kcode",
