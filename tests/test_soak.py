@@ -122,18 +122,24 @@ async def one_session(chance: random.Random, root: Path, number: int) -> int:
         )
 
 
-def leftovers() -> set[str]:
-    """Temp folders of kcode's, and what is left of worktrees."""
-    temp = {path.name for path in Path(tempfile.gettempdir()).glob("kcode-*") if path.name != "kcode-demo"}
+def leftovers(temp: Path) -> list[str]:
+    """Temp folders, and what is left of worktrees."""
     home = paths.worktrees_dir()
-    return temp | ({path.name for path in home.glob("trash-*")} if home.is_dir() else set())
+    trash = home.glob("trash-*") if home.is_dir() else ()
+    return [path.name for path in (*temp.iterdir(), *trash)]
 
 
 @pytest.mark.slow
-async def test_nothing_grows_and_nothing_is_left(repository: Path) -> None:
+async def test_nothing_grows_and_nothing_is_left(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temp = tmp_path / "temp"
+    temp.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temp))
+    monkeypatch.setattr(tempfile, "tempdir", str(temp))
     await transport.ready()
     chance, me = random.Random(7), psutil.Process()
-    temp, steps, number, warm = leftovers(), 0, 0, 0
+    steps, number, warm = 0, 0, 0
     before = Holdings.now()
     while steps < STEPS:
         steps += await one_session(chance, repository, number)
@@ -149,4 +155,4 @@ async def test_nothing_grows_and_nothing_is_left(repository: Path) -> None:
             flush=True,
         )
     assert not warm or memory - warm < GROWTH * max(1, steps / 2000)
-    await seen(lambda: leftovers() <= temp)
+    await seen(lambda: not leftovers(temp))
