@@ -216,14 +216,18 @@ def heed_cancel() -> None:
 
 
 async def together(work: Iterable[Coroutine[None, None, None]]) -> None:
-    """Side by side; the first failure ends the others and is raised as itself."""
+    """Side by side; the first failure ends the others and is raised as itself. No TaskGroup: up to Python 3.12 it
+    leaves its own cancel on the task that waits, which then looks like the user's."""
+    tasks = [asyncio.ensure_future(one) for one in work]
     try:
-        async with asyncio.TaskGroup() as group:
-            for one in work:
-                group.create_task(one)
-    except BaseExceptionGroup as failures:
-        heed_cancel()
-        raise failures.exceptions[0] from None
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    for error in ended:
+        if isinstance(error, Exception):
+            raise error
 
 
 def outcome_of(error: KcodeError) -> Outcome:

@@ -296,3 +296,11 @@ async def test_a_reply_that_was_stopped_is_gone_on_with_by_a_word_of_kcodes(
             await work
         assert await play.session.work() == "The rest."
         assert play.provider.requests[-1].body["messages"][-1]["role"] == "user"
+
+
+async def test_a_call_beside_others_that_nobody_can_approve_is_no_cancel(repository: Path) -> None:
+    outside = calls(call("read", path="README.md"), call("read", path="/etc/hostname"))
+    with playing(scenario(outside, say("Never said.")), repository, permission_mode="edits") as play:
+        with pytest.raises(NeedsApproval):
+            await play.session.prompt("go")
+        assert play.told(TaskEnded)[-1].outcome == "needs_approval"

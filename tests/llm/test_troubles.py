@@ -152,10 +152,10 @@ def test_a_long_text_is_shortened() -> None:
 def test_secrets_are_struck_out() -> None:
     whom = Whom("Acme", "acme/x", "K", "there", secrets=(SecretStr("my-own-secret"),))
     error = trouble_of(
-        Answered(500, "failed for my-own-secret and sk-abcdefghijklmnopqrstuv"), whom, has_begun=False
+        Answered(500, "failed for my-own-secret and sk-abcdefghij0klmnopqrstuv"), whom, has_begun=False
     )
     assert "my-own-secret" not in str(error)
-    assert "sk-abcdefghijklmnopqrstuv" not in str(error)
+    assert "sk-abcdefghij0klmnopqrstuv" not in str(error)
 
 
 @pytest.mark.parametrize(

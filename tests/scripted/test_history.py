@@ -182,7 +182,7 @@ def test_the_place_is_found_from_the_request_alone() -> None:
 
     with ScriptedProvider({"lanes": lanes}) as provider:
         assert text(said[0]) == "1a"
-        assert text(said[0], replied) == "1b"
+        assert text(said[0], replied, said[2]) == "1b"
         assert text(said[0], replied, said[1]) == "2a"
         assert text(said[0], replied, said[1], replied, said[2]) == "2b"
         assert text(said[0], system="make titles") == "A title"
