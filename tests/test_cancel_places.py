@@ -113,8 +113,8 @@ async def test_a_cancel_ends_it_and_the_session_goes_on(place: str, repository: 
 
 async def test_one_of_two_is_cancelled_and_the_other_goes_on(repository: Path) -> None:
     script = lanes(
-        plan=[calls(delegate("ask", "FIRST: a"), delegate("ask", "SECOND: b")), say("Done.")],
-        first=[call("shell", command="sleep 60"), say("A.")],
+        plan=[calls(delegate("code", "FIRST: a"), delegate("ask", "SECOND: b")), say("Done.")],
+        first=[SLOW],
         second=[say("B.", first_delay=0.4)],
     )
     with playing(script, repository, mode="orchestrator") as play, leaving_no_process():
