@@ -21,6 +21,10 @@ DECLINED = "The user declined this call."
 CHANGED = "the file changed after the preview was shown"
 
 
+class Gone(Exception):
+    """Who was asked is not there any more."""
+
+
 @dataclass(slots=True)
 class Approvals:
     permissions: Permissions
@@ -42,7 +46,10 @@ class Approvals:
             if not self.someone_answers:
                 raise NeedsApproval(needed(tool, reason))
             asked = self._asked(tool, call_id, task, workspace, preview, reason)
-            answer = await self._answer(asked, tell)
+            try:
+                answer = await self._answer(asked, tell)
+            except Gone:
+                raise NeedsApproval(needed(tool, reason)) from None
             if answer.answer not in ("once", "always", "like"):
                 raise ToolError(DECLINED + (f" They say: {answer.words}" if answer.words else ""))
             decision = self._again(tool, workspace)
@@ -101,11 +108,18 @@ class Approvals:
         """The user's answer in words. ToolError, for the model, when nobody is there."""
         if not self.someone_answers:
             raise ToolError(NOBODY)
-        return (
-            await self._answer(
-                QuestionAsked(task=task, id=self._id(), text=text, choices=choices, by=by), tell
-            )
-        ).answer
+        asked = QuestionAsked(task=task, id=self._id(), text=text, choices=choices, by=by)
+        try:
+            return (await self._answer(asked, tell)).answer
+        except Gone:
+            raise ToolError(NOBODY) from None
+
+    def nobody_answers(self) -> None:
+        """Whoever answered has gone: what is open ends as where nobody was there, and so does what comes."""
+        self.someone_answers = False
+        for future in self._pending.values():
+            if not future.done():
+                future.set_exception(Gone())
 
     def answer(self, id: str, answer: str, words: str = "", hunks: tuple[int, ...] | None = None) -> bool:
         """Whether something with this id was still open."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from kcode.agent.task import Task
-from kcode.errors import BadInput, KcodeError, Runaway
+from kcode.errors import BadInput, KcodeError, Runaway, ToolError
 from kcode.messages import Prompt
 
 STOP = "Stop"
@@ -20,7 +20,10 @@ async def ask(
     """
     if not task.approvals.someone_answers:
         raise error
-    answer = await task.approvals.question(text, (*ways, STOP), task.id, task.tell, by="kcode")
+    try:
+        answer = await task.approvals.question(text, (*ways, STOP), task.id, task.tell, by="kcode")
+    except ToolError:  # who was asked has gone
+        raise error from None
     if answer == STOP or not answer.strip():
         raise error
     if answer in ways:

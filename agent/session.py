@@ -277,6 +277,10 @@ class Session:
         stopped = [task.cancel() for task in self._running]  # each of them, not up to the first
         return any(stopped)
 
+    def nobody_answers(self) -> None:
+        """Whoever answered questions has gone: what is open ends as where nobody was there."""
+        self._equipment.approvals.nobody_answers()
+
     def answer(self, id: str, answer: str, words: str = "", hunks: tuple[int, ...] | None = None) -> bool:
         """The user's word on `ApprovalAsked` (once, always, like, no; of a diff, which hunks) or `QuestionAsked`.
         Whether it was still open."""

@@ -90,6 +90,7 @@ class _Run:
                     working = await self._obey(command, working)
                 except KcodeError as error:
                     print(f"! {visible(str(error))}", file=sys.stderr)
+            self.started.session.nobody_answers()
             return await working if working else 0
         except asyncio.CancelledError:
             if working is None:

@@ -37,9 +37,9 @@ async def test_lines_become_commands_and_others_are_named_and_skipped(
 class Talk:
     """A real kcode that another program talks to."""
 
-    def __init__(self, provider: ScriptedProvider, root: Path) -> None:
+    def __init__(self, provider: ScriptedProvider, root: Path, *more: str) -> None:
         sets = [part for one in settings_for(provider) for part in ("--set", one)]
-        words = ["-p", "--input-format", "stream-json", "-m", MODEL, *sets]
+        words = ["-p", "--input-format", "stream-json", "-m", MODEL, *sets, *more]
         main = "import sys; from kcode.cli.main import main; sys.exit(main())"
         self.process = subprocess.Popen(
             [sys.executable, "-c", main, *words],
@@ -122,3 +122,20 @@ def test_a_command_of_the_users_own_is_said_as_what_it_stands_for(repository: Pa
         assert talk.until("result")["text"] == "Good day."
         assert talk.close() == 0
         assert len(provider.requests) == 1
+
+
+def test_an_open_question_ends_when_nobody_can_answer_it_any_more(repository: Path) -> None:
+    with ScriptedProvider(scenario(call("shell", command="touch made"), say("Never said."))) as provider:
+        talk = Talk(provider, repository)
+        talk.tell(type="say", text="make it")
+        talk.until("approval_asked")
+        assert talk.close() == 3
+        assert not (repository / "made").exists()
+
+
+def test_a_reached_budget_ends_when_nobody_can_answer_any_more(repository: Path) -> None:
+    with ScriptedProvider(scenario(say("Never said."))) as provider:
+        talk = Talk(provider, repository, "--max-budget-usd", "0.0001")
+        talk.tell(type="say", text="make it")
+        assert talk.until("question_asked")["by"] == "kcode"
+        assert talk.close() == 4
