@@ -17,7 +17,9 @@ demo: $(V)/dev # for pytest, which the demo runs where it is there
 # Everything after the linters is pytest, so that its summary is the last thing to be read.
 test: check
 	@echo "== tests"
-	@$(V)/bin/python -m pytest -n 3 --dist worksteal
+	@$(V)/bin/python -m pytest -n 3 --dist worksteal --ignore tests/tui/test_terminal.py
+	@echo "== tests in a real terminal, one after another: they look at what is painted when"
+	@$(V)/bin/python -m pytest tests/tui/test_terminal.py
 
 check: $(V)/dev
 	@echo "== format"

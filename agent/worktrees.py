@@ -173,6 +173,7 @@ class Worktrees:
         place = Path(worktree.top).parent
         if place.parent == self._home and place.exists():
             place.rename(trash)
+            asyncio.get_running_loop().run_in_executor(None, lambda: shutil.rmtree(trash, ignore_errors=True))
         source = Path(worktree.source)
         with suppress(GitError):
             await git(source, "worktree", "remove", "--force", "--force", worktree.top)
@@ -182,7 +183,6 @@ class Worktrees:
         for other in self.all():  # what was taken from it comes back to where it was taken from itself
             if other.source == worktree.top:
                 self._write(other.model_copy(update={"source": worktree.source}))
-        asyncio.get_running_loop().run_in_executor(None, lambda: shutil.rmtree(trash, ignore_errors=True))
 
     async def _free(self, top: Path, folder: str, branch: str) -> tuple[str, str]:
         """Names that nobody has: a branch of the user's, or a folder that was lost sight of, stays."""
