@@ -99,13 +99,6 @@ async def cost(run: Run) -> None:
     await run.sees("By purpose")
 
 
-async def tasks(run: Run) -> None:
-    await run.type("PLAN it")
-    await run.sees("0 running of 2")
-    await run.sees("Both came back.")
-    await run.rests()
-
-
 async def settings_view(run: Run) -> None:
     await run.ready()
     await run.type("/settings permissions")
@@ -149,7 +142,6 @@ SCENES: dict[str, tuple[Scene, tuple[int, int]]] = {
     "palette": (palette, (100, 30)),
     "completions": (completions, (100, 30)),
     "cost": (cost, (100, 36)),
-    "tasks": (tasks, (120, 30)),
     "settings": (settings_view, (100, 30)),
     "keys": (keys, (100, 40)),
 }
